@@ -1,0 +1,145 @@
+package handler
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/labstack/gommon/bytes"
+)
+
+// Config is what the environment sets of the HTTP side.
+type Config struct {
+	Port            uint16        `default:"4000"  desc:"the port that serves tokens; 0 takes a free one" envconfig:"PORT"`
+	AdminPort       *uint16       `desc:"a port of their own for health and metrics, which then leave PORT" envconfig:"ADMIN_PORT"`
+	TokenPath       string        `default:"/"      desc:"the path of the token route" envconfig:"TOKEN_PATH"`
+	Origins         Origins       `default:"*"      desc:"the web origins that may read answers, comma-separated, or * for all; https://*.example.com is every subdomain" envconfig:"CORS_ALLOWED_ORIGINS"`
+	BodyLimit       Size          `default:"100KiB" desc:"the largest request body; B, kB, KiB, MB or MiB" envconfig:"BODY_LIMIT"`
+	TrustedProxies  Proxies       `desc:"the addresses or CIDR ranges of proxies whose X-Forwarded-For is believed, comma-separated; none: client addresses come from the connection" envconfig:"TRUSTED_PROXIES"`
+	ShutdownDelay   time.Duration `default:"5s"     desc:"how long requests are still taken after SIGTERM while /readyz says 503, so that load balancers can look away; SIGINT skips it" envconfig:"SHUTDOWN_DELAY"`
+	ShutdownTimeout time.Duration `default:"15s"    desc:"how long requests under way may take after that" envconfig:"SHUTDOWN_TIMEOUT"`
+}
+
+// Validate returns every mistake of the settings, joined.
+func (c *Config) Validate() error {
+	var mistakes []error
+	wrong := func(text string) { mistakes = append(mistakes, errors.New(text)) }
+	if !strings.HasPrefix(c.TokenPath, "/") || strings.ContainsAny(c.TokenPath, ":*?#% \t") {
+		wrong("TOKEN_PATH: want a path such as / or /token, with none of : * ? # % in it")
+	} else if isAdminPath(c.TokenPath) {
+		wrong("TOKEN_PATH: want another path, that one serves health or metrics")
+	}
+	if c.AdminPort != nil && *c.AdminPort == c.Port && c.Port != 0 {
+		wrong("ADMIN_PORT: want another port than PORT, or none to serve health and metrics on PORT")
+	}
+	if c.BodyLimit < 1 {
+		wrong("BODY_LIMIT: want at least 1B")
+	}
+	if c.ShutdownDelay < 0 {
+		wrong("SHUTDOWN_DELAY: want 0s or more")
+	}
+	if c.ShutdownTimeout <= 0 {
+		wrong("SHUTDOWN_TIMEOUT: want more than 0s")
+	}
+	return errors.Join(mistakes...)
+}
+
+// HealthURL is where this configuration's readiness is asked from the same machine.
+func (c *Config) HealthURL() string {
+	port := c.Port
+	if c.AdminPort != nil {
+		port = *c.AdminPort
+	}
+	return fmt.Sprintf("http://127.0.0.1:%d%s", port, readyPath)
+}
+
+// Size is a number of bytes.
+type Size int64
+
+// Decode reads a size such as 1500, 100kB or 1MiB. It is the envconfig.Decoder.
+func (s *Size) Decode(text string) error {
+	n, err := bytes.Parse(text)
+	if err != nil {
+		return errors.New("want a size such as 1500, 100kB or 1MiB")
+	}
+	*s = Size(n)
+	return nil
+}
+
+// Proxies are the networks whose word on a client's address is believed.
+type Proxies []netip.Prefix
+
+// Decode reads addresses and CIDR ranges with commas between. It is the envconfig.Decoder.
+func (p *Proxies) Decode(text string) error {
+	for entry := range strings.SplitSeq(text, ",") {
+		entry = strings.TrimSpace(entry)
+		prefix, err := netip.ParsePrefix(entry)
+		if err != nil {
+			addr, err := netip.ParseAddr(entry)
+			if err != nil {
+				return errors.New("want addresses or CIDR ranges with commas between, such as 10.0.0.0/8,192.0.2.7")
+			}
+			prefix = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		*p = append(*p, prefix.Masked())
+	}
+	return nil
+}
+
+func (p Proxies) networks() []*net.IPNet {
+	networks := make([]*net.IPNet, len(p))
+	for i, prefix := range p {
+		networks[i] = &net.IPNet{IP: prefix.Addr().AsSlice(), Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen())}
+	}
+	return networks
+}
+
+// Origins are the web origins whose pages may read answers.
+type Origins struct {
+	all        bool
+	exact      []string
+	subdomains []subdomains
+}
+
+// subdomains are all origins that start with scheme and end with domain, which begins with a dot.
+type subdomains struct{ scheme, domain string }
+
+// Decode reads origins with commas between. It is the envconfig.Decoder.
+func (o *Origins) Decode(text string) error {
+	*o = Origins{}
+	for entry := range strings.SplitSeq(text, ",") {
+		entry = strings.ToLower(strings.TrimSpace(entry))
+		if entry == "*" {
+			o.all = true
+			continue
+		}
+		origin, err := url.Parse(entry)
+		if err != nil || origin.Host == "" || entry != origin.Scheme+"://"+origin.Host {
+			return errors.New("want * or origins with commas between, such as https://app.example.com, each with scheme and host and nothing behind them")
+		}
+		scheme, domain, wildcard := strings.Cut(entry, "*")
+		switch {
+		case !wildcard:
+			o.exact = append(o.exact, entry)
+		case scheme == origin.Scheme+"://" && strings.HasPrefix(domain, ".") && !strings.Contains(domain, "*"):
+			o.subdomains = append(o.subdomains, subdomains{scheme, domain})
+		default:
+			return errors.New("want the * of an origin in front of its domain, as in https://*.example.com")
+		}
+	}
+	if o.all && len(o.exact)+len(o.subdomains) > 0 {
+		return errors.New("want * or a list of origins, not both")
+	}
+	return nil
+}
+
+func (o *Origins) allow(origin string) bool {
+	return o.all || slices.Contains(o.exact, origin) || slices.ContainsFunc(o.subdomains, func(s subdomains) bool {
+		return strings.HasPrefix(origin, s.scheme) && strings.HasSuffix(origin, s.domain) && len(origin) > len(s.scheme)+len(s.domain)
+	})
+}

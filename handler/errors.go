@@ -1,0 +1,91 @@
+package handler
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+
+	"videosdk-auth-endpoint/signer"
+
+	"github.com/labstack/echo/v4"
+)
+
+// problem is the answer to every request that fails, whatever the reason.
+type problem struct {
+	Errors []fault `json:"errors"`
+}
+
+// fault names what is wrong: a property of the request, or the part of the HTTP request that is to blame.
+type fault struct {
+	Property string `json:"property"`
+	Reason   string `json:"reason"`
+}
+
+// unreadError is a validation error of a body that was not read, or says nothing.
+type unreadError struct {
+	error
+	why string
+}
+
+func (e *unreadError) Unwrap() error { return e.error }
+
+// answerError is the one mapping from errors to status codes. It is Echo's HTTPErrorHandler.
+func (h *Handler) answerError(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	status, faults := h.explain(err, c)
+	if c.Request().Method == http.MethodHead {
+		err = c.NoContent(status)
+	} else {
+		err = c.JSON(status, problem{faults})
+	}
+	if err != nil {
+		// the client is gone
+		h.log.DebugContext(c.Request().Context(), "answer not written", "error", err)
+	}
+}
+
+func (h *Handler) explain(err error, c echo.Context) (status int, faults []fault) {
+	one := func(status int, property, reason string) (int, []fault) {
+		return status, []fault{{property, reason}}
+	}
+	if invalid, ok := errors.AsType[*signer.ValidationError](err); ok {
+		suffix := ""
+		if unread, ok := errors.AsType[*unreadError](err); ok {
+			suffix = ": " + unread.why
+		}
+		for _, v := range invalid.Violations {
+			faults = append(faults, fault{v.Property, v.Reason + suffix})
+		}
+		return http.StatusBadRequest, faults
+	}
+	if malformed, ok := errors.AsType[*malformedError](err); ok {
+		return one(http.StatusBadRequest, "body", malformed.reason)
+	}
+	switch {
+	case errors.Is(err, errEncoding):
+		return one(http.StatusUnsupportedMediaType, "Content-Encoding", "must be identity: send the body uncompressed")
+	case errors.Is(err, errCharset):
+		return one(http.StatusUnsupportedMediaType, "Content-Type", "must have charset utf-8, or none")
+	case errors.Is(err, errDraining):
+		return one(http.StatusServiceUnavailable, "server", "is shutting down")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return one(http.StatusRequestTimeout, "body", "must arrive in time: it took too long")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return one(http.StatusBadRequest, "body", "must be as long as Content-Length says: it ended early")
+	}
+	if e, ok := errors.AsType[*echo.HTTPError](err); ok {
+		switch e.Code {
+		case http.StatusNotFound:
+			return one(e.Code, "path", "must be "+h.config.TokenPath+": nothing is served here")
+		case http.StatusMethodNotAllowed:
+			return one(e.Code, "method", "must be one of "+c.Response().Header().Get(echo.HeaderAllow))
+		case http.StatusRequestEntityTooLarge:
+			return one(e.Code, "body", fmt.Sprintf("must be at most %d bytes", h.config.BodyLimit))
+		}
+	}
+	return one(http.StatusInternalServerError, "server", "failed: try again, or report the answer's "+echo.HeaderXRequestID)
+}

@@ -1,0 +1,4 @@
+package handler
+
+// Decode is decode, for the benchmark.
+var Decode = decode

@@ -1,0 +1,141 @@
+package handler_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf16"
+
+	"videosdk-auth-endpoint/handler"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// claimNames are the properties whose claim holds what was sent.
+var claimNames = map[string]string{
+	"role": "role_type", "sessionName": "tpc", "userIdentity": "user_identity", "userKey": "user_key", "sessionKey": "session_key",
+	"cloudRecordingOption": "cloud_recording_option", "cloudRecordingElection": "cloud_recording_election",
+	"cloudRecordingTranscriptOption": "cloud_recording_transcript_option", "telemetryTrackingId": "telemetry_tracking_id",
+	"videoWebRtcMode": "video_webrtc_mode", "audioWebRtcMode": "audio_webrtc_mode",
+}
+
+// FuzzToken sends any body to the token route: nothing panics, every answer has its shape, and whatever is accepted is
+// signed to a token whose claims equal the request, as encoding/json reads it.
+func FuzzToken(f *testing.F) {
+	for _, seed := range []string{
+		validBody,
+		`{"sessionName": "Cool Cars", "role": 1, "sessionKey": "session123", "userIdentity": "user123"}`,
+		`{"role":"0","sessionName":"\ud83d\ude00\u2028<\"","expirationSeconds":1.8e3,"geoRegions":[" US","DE"],"userKey":"k","audioCompatibleMode":1}`,
+		`{"role":0,"role":1,"sessionName":"a","ROLE":7,"geoRegions":"US,,U S","cloudRecordingTranscriptOption":"2","telemetryTrackingId":""}`,
+		"\xef\xbb\xbf" + validBody, "{\"sessionName\":\"\xff\",\"role\":1}", `{"sessionName":"\ud800","role":1}`, `[{}]`, `{"x":[[{"y":null}]],"role":-0}`, `nul`, ``,
+	} {
+		f.Add([]byte(seed))
+	}
+	h := handler.New(config(f), newSigner(f), http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		recorder := httptest.NewRecorder()
+		h.Public.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", bytes.NewReader(body)))
+		var answer struct {
+			Signature string
+			Errors    []struct{ Property, Reason string }
+		}
+		if err := json.Unmarshal(recorder.Body.Bytes(), &answer); err != nil {
+			t.Fatalf("%d %s", recorder.Code, recorder.Body)
+		}
+		switch recorder.Code {
+		case http.StatusOK:
+		case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
+			if len(answer.Errors) == 0 {
+				t.Fatalf("%d %s", recorder.Code, recorder.Body)
+			}
+			return
+		default:
+			t.Fatalf("%d %s", recorder.Code, recorder.Body)
+		}
+		claims := jwt.MapClaims{}
+		if _, err := jwt.NewParser(jwt.WithTimeFunc(func() time.Time { return now })).ParseWithClaims(answer.Signature, claims, func(*jwt.Token) (any, error) {
+			return []byte(credentials.Secret), nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		var sent map[string]any
+		if err := json.Unmarshal(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), &sent); err != nil {
+			t.Fatalf("accepted what encoding/json does not: %v", err)
+		}
+		want := map[string]any{"app_key": credentials.Key, "version": 1.0, "iat": float64(now.Unix() - 30), "exp": float64(now.Unix() - 30 + 7200)}
+		for name, claim := range claimNames {
+			if value, ok := sent[name]; ok {
+				want[claim] = whole(t, claim, value)
+			}
+		}
+		if value, ok := sent["expirationSeconds"]; ok {
+			want["exp"] = float64(now.Unix()-30) + whole(t, "", value).(float64)
+		}
+		if value, ok := sent["audioCompatibleMode"]; ok && sent["audioWebRtcMode"] == nil {
+			want["audio_webrtc_mode"] = whole(t, "", value)
+		}
+		if value, ok := sent["geoRegions"]; ok {
+			want["geo_regions"] = regions(t, value)
+		}
+		for claim, value := range want {
+			if claims[claim] != value {
+				t.Errorf("%s is %v, want %v, in %s", claim, claims[claim], value, body)
+			}
+		}
+		if len(claims) != len(want) {
+			t.Errorf("claims %v, want %v, in %s", claims, want, body)
+		}
+		for claim, most := range map[string]int{"tpc": 200, "user_identity": 35, "user_key": 36, "session_key": 36} {
+			if text, ok := claims[claim].(string); ok && len(utf16.Encode([]rune(text))) > most {
+				t.Errorf("%s is longer than %d", claim, most)
+			}
+		}
+	})
+}
+
+// whole is the value that a claim has for what was sent: text stays, a decimal string becomes a number.
+func whole(t *testing.T, claim string, sent any) any {
+	t.Helper()
+	text, ok := sent.(string)
+	if !ok || slices.Contains([]string{"tpc", "user_identity", "user_key", "session_key", "telemetry_tracking_id"}, claim) {
+		return sent
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		t.Errorf("accepted %q for a number", text)
+	}
+	return float64(n)
+}
+
+func regions(t *testing.T, sent any) string {
+	t.Helper()
+	var entries []string
+	switch v := sent.(type) {
+	case string:
+		entries = strings.Split(v, ",")
+	case []any:
+		for _, entry := range v {
+			entries = append(entries, entry.(string))
+		}
+	}
+	var kept []string
+	for _, entry := range entries {
+		// a region is two capitals; what else stood there was white space
+		if entry = strings.Map(func(r rune) rune {
+			if r < 'A' || r > 'Z' {
+				return -1
+			}
+			return r
+		}, entry); entry != "" {
+			kept = append(kept, entry)
+		}
+	}
+	return strings.Join(kept, ",")
+}

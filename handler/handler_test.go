@@ -1,0 +1,387 @@
+package handler_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"videosdk-auth-endpoint/handler"
+	"videosdk-auth-endpoint/signer"
+
+	"github.com/kelseyhightower/envconfig"
+)
+
+const validBody = `{"sessionName":"a","role":1}`
+
+var (
+	now         = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	credentials = signer.Credentials{Key: "test-key", Secret: "test-secret"}
+)
+
+func newSigner(t testing.TB) signer.Signer {
+	t.Helper()
+	s, err := signer.New(signer.Config{Backdate: 30 * time.Second, DefaultTTL: 2 * time.Hour, MaxTTL: 48 * time.Hour}, credentials, func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// fakeSigner does what its functions do.
+type fakeSigner struct {
+	validate func(context.Context, *signer.Request) (*signer.Grant, error)
+	sign     func(context.Context, *signer.Grant) (signer.Token, error)
+}
+
+func (f fakeSigner) Validate(ctx context.Context, r *signer.Request) (*signer.Grant, error) {
+	return f.validate(ctx, r)
+}
+
+func (f fakeSigner) Sign(ctx context.Context, g *signer.Grant) (signer.Token, error) {
+	return f.sign(ctx, g)
+}
+
+// config is the default configuration, with the variables given.
+func config(t testing.TB, variables ...string) handler.Config {
+	t.Helper()
+	for _, v := range variables {
+		name, value, _ := strings.Cut(v, "=")
+		t.(interface{ Setenv(name, value string) }).Setenv(name, value)
+	}
+	var c handler.Config
+	if err := envconfig.Process("", &c); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// newHandler returns a handler and its log.
+func newHandler(t testing.TB, s signer.Signer, variables ...string) (*handler.Handler, *bytes.Buffer) {
+	t.Helper()
+	log := new(bytes.Buffer)
+	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return handler.New(config(t, variables...), s, http.NotFoundHandler(), logger), log
+}
+
+// serve returns the URL of a handler that is served for real.
+func serve(t *testing.T, h http.Handler) string {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+	close  bool
+}
+
+func send(t *testing.T, method, url string, header http.Header, body io.Reader) answer {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps.Copy(request.Header, header)
+	response, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{response.StatusCode, response.Header, string(content), response.Close}
+}
+
+func TestErrors(t *testing.T) {
+	h, _ := newHandler(t, newSigner(t), "BODY_LIMIT=1kB", "TOKEN_PATH=/token")
+	url := serve(t, h.Public)
+	typed := func(contentType string) http.Header { return http.Header{"Content-Type": {contentType}} }
+	for _, c := range []struct {
+		name, method, path string
+		header             http.Header
+		body               string
+		status             int
+		answer             string
+	}{
+		{
+			"type and rule errors in one answer", "POST", "/token", nil, `{"role":"host","userIdentity":7,"expirationSeconds":60}`, 400,
+			`{"errors":[{"property":"role","reason":"must be 0 or 1, got a string that is no whole number"},` +
+				`{"property":"sessionName","reason":"must be a string of 1 to 200 characters, got nothing"},` +
+				`{"property":"expirationSeconds","reason":"must be a whole number from 1800 to 172800, got a number out of range"},` +
+				`{"property":"userIdentity","reason":"must be a string of at most 35 characters, got a number"}]}`,
+		},
+		{"names match by case", "POST", "/token", nil, `{"sessionName":"a","Role":1,"ROLE":1}`, 400, `{"errors":[{"property":"role","reason":"must be 0 or 1, got nothing"}]}`},
+		{"the last of a repeated name counts", "POST", "/token", nil, `{"sessionName":"a","role":1,"role":2}`, 400, `{"errors":[{"property":"role","reason":"must be 0 or 1, got a number out of range"}]}`},
+		{"broken JSON", "POST", "/token", nil, `{"sessionName":}`, 400, `{"errors":[{"property":"body","reason":"must be valid JSON: missing value after object name at byte 15"}]}`},
+		{"cut JSON", "POST", "/token", nil, `{"sessionName":`, 400, `{"errors":[{"property":"body","reason":"must be valid JSON: unexpected EOF at byte 15"}]}`},
+		{"two objects", "POST", "/token", nil, validBody + validBody, 400, `{"errors":[{"property":"body","reason":"must be one JSON object and nothing behind it"}]}`},
+		{"deep nesting", "POST", "/token", nil, `{"x":` + strings.Repeat("[", 990), 400, `{"errors":[{"property":"body","reason":"must be valid JSON: unexpected EOF at byte 995"}]}`},
+		{
+			"a form", "POST", "/token", typed("application/x-www-form-urlencoded"), "role=1", 400,
+			`{"errors":[{"property":"role","reason":"must be 0 or 1, got nothing: the body was not read, as its Content-Type is not application/json"},` +
+				`{"property":"sessionName","reason":"must be a string of 1 to 200 characters, got nothing: the body was not read, as its Content-Type is not application/json"}]}`,
+		},
+		{
+			"nothing", "POST", "/token", nil, "", 400,
+			`{"errors":[{"property":"role","reason":"must be 0 or 1, got nothing: the body is empty"},{"property":"sessionName","reason":"must be a string of 1 to 200 characters, got nothing: the body is empty"}]}`,
+		},
+		{"another charset", "POST", "/token", typed("application/json; charset=utf-16"), validBody, 415, `{"errors":[{"property":"Content-Type","reason":"must have charset utf-8, or none"}]}`},
+		{"compressed", "POST", "/token", http.Header{"Content-Encoding": {"gzip"}}, validBody, 415, `{"errors":[{"property":"Content-Encoding","reason":"must be identity: send the body uncompressed"}]}`},
+		{"one byte too many", "POST", "/token", nil, strings.Repeat(" ", 1001), 413, `{"errors":[{"property":"body","reason":"must be at most 1000 bytes"}]}`},
+		{"another method", "GET", "/token", nil, "", 405, `{"errors":[{"property":"method","reason":"must be one of OPTIONS, POST"}]}`},
+		{"HEAD has no body", "HEAD", "/token", nil, "", 405, ``},
+		{"another path", "POST", "/", nil, validBody, 404, `{"errors":[{"property":"path","reason":"must be /token: nothing is served here"}]}`},
+		{"a slash too many", "POST", "/token/", nil, validBody, 404, `{"errors":[{"property":"path","reason":"must be /token: nothing is served here"}]}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := send(t, c.method, url+c.path, c.header, strings.NewReader(c.body))
+			if a.status != c.status || strings.TrimSpace(a.body) != c.answer {
+				t.Errorf("got  %d %s\nwant %d %s", a.status, a.body, c.status, c.answer)
+			}
+			if a.header.Get("Access-Control-Allow-Origin") != "*" || a.header.Get("X-Request-Id") == "" {
+				t.Errorf("header %v", a.header)
+			}
+			if allow := a.header.Get("Allow"); (c.status == 405) != (allow == "OPTIONS, POST") {
+				t.Errorf("Allow %q", allow)
+			}
+		})
+	}
+	t.Run("a body whose length is not told", func(t *testing.T) {
+		a := send(t, "POST", url+"/token", nil, io.MultiReader(strings.NewReader(strings.Repeat(" ", 1001))))
+		if a.status != 413 {
+			t.Errorf("status %d", a.status)
+		}
+	})
+	t.Run("exactly the limit", func(t *testing.T) {
+		a := send(t, "POST", url+"/token", nil, strings.NewReader(fmt.Sprintf("%-1000s", validBody)))
+		if a.status != 200 {
+			t.Errorf("status %d: %s", a.status, a.body)
+		}
+	})
+}
+
+// TestServerErrors: what fails inside is told to the log, not to the client.
+func TestServerErrors(t *testing.T) {
+	real := newSigner(t)
+	const failed = `{"errors":[{"property":"server","reason":"failed: try again, or report the answer's X-Request-Id"}]}`
+	for _, c := range []struct {
+		name, logged string
+		sign         func(context.Context, *signer.Grant) (signer.Token, error)
+	}{
+		{"an error", `"error":"sign: no hash today"`, func(context.Context, *signer.Grant) (signer.Token, error) {
+			return signer.Token{}, errors.New("no hash today")
+		}},
+		{"a panic", `"error":"at the disco"`, func(context.Context, *signer.Grant) (signer.Token, error) { panic("at the disco") }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h, log := newHandler(t, fakeSigner{real.Validate, c.sign})
+			server := httptest.NewServer(h.Public)
+			a := send(t, "POST", server.URL, nil, strings.NewReader(validBody))
+			server.Close()
+			if a.status != 500 || strings.TrimSpace(a.body) != failed || a.header.Get("Access-Control-Allow-Origin") != "*" {
+				t.Errorf("got %d %v %s", a.status, a.header, a.body)
+			}
+			if line := log.String(); !strings.Contains(line, c.logged) || !strings.Contains(line, a.header.Get("X-Request-Id")) || !strings.Contains(line, `"level":"ERROR"`) {
+				t.Errorf("log %s", line)
+			}
+			if c.name == "a panic" && !strings.Contains(log.String(), "handler_test.go") {
+				t.Errorf("no stack in the log: %s", log)
+			}
+		})
+	}
+}
+
+func TestTokensAreNotCached(t *testing.T) {
+	h, _ := newHandler(t, newSigner(t))
+	if a := send(t, "POST", serve(t, h.Public), nil, strings.NewReader(validBody)); a.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("header %v", a.header)
+	}
+}
+
+func TestCrossOrigin(t *testing.T) {
+	preflight := http.Header{"Origin": {"https://app.example"}, "Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"content-type,x-extra"}}
+	t.Run("every origin", func(t *testing.T) {
+		h, _ := newHandler(t, newSigner(t))
+		url := serve(t, h.Public)
+		for _, path := range []string{"/", "/elsewhere"} {
+			a := send(t, "OPTIONS", url+path, preflight, nil)
+			for name, want := range map[string]string{
+				"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Methods": "GET,HEAD,PUT,PATCH,POST,DELETE",
+				"Access-Control-Allow-Headers": "content-type,x-extra", "Vary": "Access-Control-Request-Headers",
+			} {
+				if got := a.header.Get(name); got != want || a.status != 204 {
+					t.Errorf("%s: %d %s %q, want %q", path, a.status, name, got, want)
+				}
+			}
+		}
+		a := send(t, "POST", url, http.Header{"Origin": {"https://app.example"}}, strings.NewReader(validBody))
+		if a.header.Get("Access-Control-Expose-Headers") != "X-Request-Id" {
+			t.Errorf("header %v", a.header)
+		}
+	})
+	t.Run("a list", func(t *testing.T) {
+		h, _ := newHandler(t, newSigner(t), "CORS_ALLOWED_ORIGINS=https://App.example, http://localhost:3000,https://*.example.com")
+		url := serve(t, h.Public)
+		for origin, allowed := range map[string]bool{
+			"https://app.example": true, "http://localhost:3000": true, "https://a.example.com": true, "https://a.b.example.com": true,
+			"http://app.example": false, "https://app.example:8443": false, "https://app.example.evil.example": false, "http://localhost": false,
+			"https://example.com": false, "https://.example.com": false, "http://a.example.com": false, "https://evilexample.com": false, "null": false, "": false,
+		} {
+			want := ""
+			if allowed {
+				want = origin
+			}
+			for _, method := range []string{"POST", "OPTIONS"} {
+				a := send(t, method, url, http.Header{"Origin": {origin}}, strings.NewReader(validBody))
+				if got := a.header.Get("Access-Control-Allow-Origin"); got != want {
+					t.Errorf("%s from %q: %q, want %q", method, origin, got, want)
+				}
+				if !strings.Contains(strings.Join(a.header.Values("Vary"), ","), "Origin") {
+					t.Errorf("%s from %q: a cache would mix origins up", method, origin)
+				}
+			}
+		}
+	})
+}
+
+func TestRequestID(t *testing.T) {
+	h, _ := newHandler(t, newSigner(t))
+	url := serve(t, h.Public)
+	for sent, kept := range map[string]bool{
+		"0af7651916cd43dd8448eb211c80319c": true, "a-b_c.D": true,
+		"": false, "with space": false, "quote\"": false, strings.Repeat("a", 65): false, "é": false,
+	} {
+		got := send(t, "POST", url, http.Header{"X-Request-Id": {sent}}, strings.NewReader(validBody)).header.Get("X-Request-Id")
+		if (got == sent) != kept || len(got) < 7 {
+			t.Errorf("sent %q, got %q", sent, got)
+		}
+	}
+}
+
+func TestClientAddress(t *testing.T) {
+	for _, c := range []struct{ proxies, forwarded, want string }{
+		{"", "203.0.113.9", "127.0.0.1"},
+		{"10.0.0.0/8", "203.0.113.9", "127.0.0.1"},
+		{"127.0.0.1", "203.0.113.9", "203.0.113.9"},
+		{"127.0.0.0/8, 10.0.0.0/8, ::1", "198.51.100.1, 203.0.113.9, 10.1.2.3", "203.0.113.9"},
+	} {
+		var variables []string
+		if c.proxies != "" {
+			variables = []string{"TRUSTED_PROXIES=" + c.proxies}
+		}
+		t.Run(c.proxies, func(t *testing.T) {
+			h, log := newHandler(t, newSigner(t), variables...)
+			server := httptest.NewServer(h.Public)
+			send(t, "POST", server.URL, http.Header{"X-Forwarded-For": {c.forwarded}}, strings.NewReader(validBody))
+			server.Close()
+			if !strings.Contains(log.String(), fmt.Sprintf(`"client":%q`, c.want)) {
+				t.Errorf("want client %s: %s", c.want, log)
+			}
+		})
+	}
+}
+
+func TestHealthWhileDraining(t *testing.T) {
+	s := newSigner(t)
+	h, _ := newHandler(t, s, "PORT=0", "ADMIN_PORT=0", "SHUTDOWN_DELAY=1h")
+	server, err := h.Listen(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	signals, ended := make(chan os.Signal, 2), make(chan error, 1)
+	go func() { ended <- server.Run(t.Context(), signals) }()
+	local := func(a net.Addr) string { return fmt.Sprintf("http://127.0.0.1:%d", a.(*net.TCPAddr).Port) }
+	public, admin := local(server.Addr()), local(server.AdminAddr())
+
+	a := send(t, "GET", admin+"/readyz", nil, nil)
+	if a.status != 200 || strings.TrimSpace(a.body) != `{"status":"ok"}` {
+		t.Fatalf("got %d %s", a.status, a.body)
+	}
+	if a := send(t, "HEAD", admin+"/readyz", nil, nil); a.status != 200 {
+		t.Errorf("HEAD: %d", a.status)
+	}
+	if err := handler.CheckHealth(t.Context(), admin+"/readyz"); err != nil {
+		t.Error(err)
+	}
+	signals <- os.Kill // any signal but SIGINT
+	for a.status == 200 {
+		a = send(t, "GET", admin+"/readyz", nil, nil)
+	}
+	if want := `{"errors":[{"property":"server","reason":"is shutting down"}]}`; a.status != 503 || strings.TrimSpace(a.body) != want {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+	if err := handler.CheckHealth(t.Context(), admin+"/readyz"); err == nil || !strings.Contains(err.Error(), "503") {
+		t.Errorf("got %v", err)
+	}
+	if a := send(t, "POST", public, nil, strings.NewReader(validBody)); a.status != 200 || !a.close {
+		t.Errorf("while draining: %d, connection closed: %t", a.status, a.close)
+	}
+	signals <- os.Kill
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "second signal") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestPortInUse(t *testing.T) {
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	h, _ := newHandler(t, newSigner(t), "PORT=0", fmt.Sprintf("ADMIN_PORT=%d", taken.Addr().(*net.TCPAddr).Port))
+	if _, err := h.Listen(t.Context()); err == nil || !strings.Contains(err.Error(), "ADMIN_PORT: listen tcp") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// BenchmarkDecode sets decoding and validating the README's request beside what encoding/json takes to decode it alone.
+func BenchmarkDecode(b *testing.B) {
+	body := []byte(`{"sessionName": "Cool Cars", "role": 1, "sessionKey": "session123", "userIdentity": "user123"}`)
+	b.Run("json.Unmarshal", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var plain struct {
+				SessionName  string `json:"sessionName"`
+				Role         int    `json:"role"`
+				SessionKey   string `json:"sessionKey"`
+				UserIdentity string `json:"userIdentity"`
+			}
+			if err := json.Unmarshal(body, &plain); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("decode and validate", func(b *testing.B) {
+		s := newSigner(b)
+		b.ReportAllocs()
+		for b.Loop() {
+			var request signer.Request
+			if _, err := handler.Decode(body, &request); err != nil {
+				b.Fatal(err)
+			}
+			if _, err := s.Validate(b.Context(), &request); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

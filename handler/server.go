@@ -1,0 +1,124 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+// Server serves a Handler on its ports.
+type Server struct {
+	handler       *Handler
+	public, admin *endpoint
+}
+
+type endpoint struct {
+	listener net.Listener
+	server   *http.Server
+}
+
+// Listen opens the ports. Connections wait in the kernel's queue until Run.
+func (h *Handler) Listen(ctx context.Context) (*Server, error) {
+	s := &Server{handler: h}
+	var err error
+	if s.public, err = h.listen(ctx, "PORT", h.config.Port, h.Public); err != nil {
+		return nil, err
+	}
+	if h.Admin != nil {
+		if s.admin, err = h.listen(ctx, "ADMIN_PORT", *h.config.AdminPort, h.Admin); err != nil {
+			return nil, errors.Join(err, s.public.listener.Close())
+		}
+	}
+	return s, nil
+}
+
+func (h *Handler) listen(ctx context.Context, variable string, port uint16, handler http.Handler) (*endpoint, error) {
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", fmt.Sprintf(":%d", port))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", variable, err)
+	}
+	return &endpoint{listener, &http.Server{
+		Handler: handler,
+		// a token request is small: whoever is slower holds a connection for nothing
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      15 * time.Second,
+		// longer than the idle time of the usual load balancers (60 s), so that they close a connection first
+		IdleTimeout:    90 * time.Second,
+		MaxHeaderBytes: 32 << 10,
+		ErrorLog:       slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
+	}}, nil
+}
+
+// Addr is the address that tokens are served on.
+func (s *Server) Addr() net.Addr { return s.public.listener.Addr() }
+
+// AdminAddr is the address that health and metrics are served on.
+func (s *Server) AdminAddr() net.Addr {
+	if s.admin == nil {
+		return s.Addr()
+	}
+	return s.admin.listener.Addr()
+}
+
+// Run serves until a signal, then drains: for SHUTDOWN_DELAY requests are still taken while /readyz answers 503, then
+// those under way have SHUTDOWN_TIMEOUT to end. SIGINT, a developer's Ctrl-C, skips the delay; a second signal ends
+// everything at once. Health and metrics answer to the last. An error says that requests were cut off or a port failed.
+func (s *Server) Run(ctx context.Context, signals <-chan os.Signal) error {
+	failed := make(chan error, 2)
+	for _, e := range []*endpoint{s.public, s.admin} {
+		if e != nil {
+			go func() { failed <- e.server.Serve(e.listener) }()
+		}
+	}
+	select {
+	case err := <-failed:
+		return errors.Join(fmt.Errorf("serve: %w", err), s.close())
+	case signal := <-signals:
+		s.handler.draining.Store(true)
+		delay := s.handler.config.ShutdownDelay
+		if signal == os.Interrupt {
+			delay = 0
+		}
+		s.handler.log.Info("draining", "signal", signal.String(), "delay", delay.String(), "timeout", s.handler.config.ShutdownTimeout.String())
+		return errors.Join(s.drain(ctx, delay, signals), s.close())
+	}
+}
+
+var errSecondSignal = errors.New("a second signal")
+
+func (s *Server) drain(ctx context.Context, delay time.Duration, signals <-chan os.Signal) error {
+	select {
+	case <-time.After(delay):
+	case <-signals:
+		return fmt.Errorf("drain: %w", errSecondSignal)
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.handler.config.ShutdownTimeout)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- s.public.server.Shutdown(ctx) }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			return fmt.Errorf("drain: requests were still under way after SHUTDOWN_TIMEOUT: %w", err)
+		}
+		return nil
+	case <-signals:
+		return fmt.Errorf("drain: %w", errSecondSignal)
+	}
+}
+
+// close ends what is still open.
+func (s *Server) close() error {
+	err := s.public.server.Close()
+	if s.admin != nil {
+		err = errors.Join(err, s.admin.server.Close())
+	}
+	return err
+}

@@ -1,0 +1,752 @@
+package main_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+const (
+	testKey    = "test-key"
+	testSecret = "test-secret-that-is-long-enough"
+)
+
+// binary is the service as it is shipped, built once for all tests.
+var binary string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "videosdk-auth-endpoint")
+		if err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(dir)
+		binary = filepath.Join(dir, "videosdk-auth-endpoint")
+		if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+			panic(fmt.Sprintf("%v\n%s", err, out))
+		}
+		return m.Run()
+	}())
+}
+
+// command is the binary in an empty directory, with nothing but env in its environment.
+func command(ctx context.Context, t *testing.T, env []string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Dir = t.TempDir()
+	cmd.Env = env
+	return cmd
+}
+
+// run returns what a command that ends by itself printed, and its exit code.
+func run(t *testing.T, cmd *exec.Cmd) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// service is a running binary.
+type service struct {
+	cmd        *exec.Cmd
+	url, admin string
+	lines      chan map[string]any // its log
+	log        *bytes.Buffer       // the same as text; read it after wait
+	done       chan struct{}
+}
+
+func credentials(more ...string) []string {
+	return append([]string{"PORT=0", "ZOOM_VIDEO_SDK_KEY=" + testKey, "ZOOM_VIDEO_SDK_SECRET=" + testSecret}, more...)
+}
+
+// start runs the service until the test ends, and returns once it listens.
+func start(t *testing.T, env []string) *service {
+	t.Helper()
+	return startCommand(t, command(context.Background(), t, env))
+}
+
+func startCommand(t *testing.T, cmd *exec.Cmd) *service {
+	t.Helper()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s := &service{cmd: cmd, lines: make(chan map[string]any, 10000), log: new(bytes.Buffer), done: make(chan struct{})}
+	go func() {
+		defer close(s.done)
+		defer close(s.lines)
+		for scan := bufio.NewScanner(out); scan.Scan(); {
+			s.log.Write(append(scan.Bytes(), '\n'))
+			var line map[string]any
+			if err := json.Unmarshal(scan.Bytes(), &line); err == nil {
+				s.lines <- line
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-s.done
+		_ = cmd.Wait()
+	})
+	line := s.next(t, "listening")
+	if line == nil {
+		<-s.done
+		t.Fatalf("the service did not start: %s", stderr.String())
+	}
+	local := func(key string) string {
+		address := line[key].(string)
+		return "http://127.0.0.1" + address[strings.LastIndex(address, ":"):]
+	}
+	s.url, s.admin = local("address"), local("admin_address")
+	return s
+}
+
+// next waits for the log line with that message; nil when the log ends before it.
+func (s *service) next(t *testing.T, message string) map[string]any {
+	t.Helper()
+	timeout := time.After(20 * time.Second)
+	for {
+		select {
+		case line, ok := <-s.lines:
+			if !ok {
+				return nil
+			}
+			if line["msg"] == message {
+				return line
+			}
+		case <-timeout:
+			t.Fatalf("no log line %q", message)
+		}
+	}
+}
+
+func (s *service) signal(t *testing.T, sig os.Signal) {
+	t.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wait returns the exit code.
+func (s *service) wait() int {
+	<-s.done
+	_ = s.cmd.Wait()
+	return s.cmd.ProcessState.ExitCode()
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func send(t *testing.T, method, url string, header map[string]string, body string) answer {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range header {
+		request.Header.Set(name, value)
+	}
+	response, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{response.StatusCode, response.Header, content}
+}
+
+func post(t *testing.T, url, body string) answer {
+	t.Helper()
+	return send(t, http.MethodPost, url, map[string]string{"Content-Type": "application/json"}, body)
+}
+
+// property is one member of a JSON object, in its place.
+type property struct {
+	name  string
+	value any
+}
+
+func properties(t *testing.T, object []byte) []property {
+	t.Helper()
+	d := json.NewDecoder(bytes.NewReader(object))
+	if _, err := d.Token(); err != nil {
+		t.Fatal(err)
+	}
+	var list []property
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var value any
+		if err := d.Decode(&value); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, property{name.(string), value})
+	}
+	return list
+}
+
+// verify checks the token's signature with golang-jwt and returns its header and claims in their order.
+func verify(t *testing.T, a answer) (header, claims []property) {
+	t.Helper()
+	var body struct {
+		Signature string `json:"signature"`
+	}
+	if err := json.Unmarshal(a.body, &body); err != nil || a.status != http.StatusOK {
+		t.Fatalf("no token: %d %s", a.status, a.body)
+	}
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithIssuedAt(), jwt.WithExpirationRequired())
+	token, err := parser.Parse(body.Signature, func(*jwt.Token) (any, error) { return []byte(testSecret), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := strings.Split(token.Raw, ".")
+	for i, list := range []*[]property{&header, &claims} {
+		segment, err := parser.DecodeSegment(parts[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		*list = properties(t, segment)
+	}
+	return header, claims
+}
+
+// faults returns the properties that an error answer names, and fails if it has another shape.
+func faults(t *testing.T, a answer) []string {
+	t.Helper()
+	var body struct {
+		Errors []struct{ Property, Reason string }
+	}
+	if err := json.Unmarshal(a.body, &body); err != nil || len(body.Errors) == 0 {
+		t.Fatalf("not the shape of an error: %s", a.body)
+	}
+	if !strings.HasPrefix(a.header.Get("Content-Type"), "application/json") {
+		t.Errorf("Content-Type %q", a.header.Get("Content-Type"))
+	}
+	var names []string
+	for _, e := range body.Errors {
+		if e.Property == "" || e.Reason == "" {
+			t.Errorf("an error with nothing in it: %s", a.body)
+		}
+		names = append(names, e.Property)
+	}
+	return names
+}
+
+// TestConformance sends each request that Zoom's sample was recorded with and expects its answer, where we do not differ
+// on purpose.
+func TestConformance(t *testing.T) {
+	content, err := os.ReadFile("testdata/conformance.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct {
+		Name, Method, Path string
+		Headers            map[string]string
+		Body               string
+		Answer             struct {
+			Status   int
+			Errors   []string        `json:"errors"`
+			Header   json.RawMessage `json:"header"`
+			Claims   json.RawMessage `json:"claims"`
+			Lifetime int64           `json:"lifetime"`
+		}
+	}
+	if err := json.Unmarshal(content, &cases); err != nil {
+		t.Fatal(err)
+	}
+	if len(cases) != 281 {
+		t.Errorf("%d cases, want 281", len(cases))
+	}
+	s := start(t, credentials())
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			before := time.Now().Unix()
+			a := send(t, c.Method, s.url+c.Path, c.Headers, c.Body)
+			after := time.Now().Unix()
+
+			want := c.Answer.Status
+			if c.Path == "/" && c.Method != http.MethodPost && want == http.StatusNotFound {
+				want = http.StatusMethodNotAllowed // on purpose: it says what to do
+				if allow := a.header.Get("Allow"); !strings.Contains(allow, "POST") {
+					t.Errorf("Allow: %q", allow)
+				}
+			}
+			if a.status != want {
+				t.Fatalf("status %d, want %d: %s", a.status, want, a.body)
+			}
+			// the sample forgets it on malformed JSON
+			if got := a.header.Get("Access-Control-Allow-Origin"); got != "*" {
+				t.Errorf("Access-Control-Allow-Origin %q, want *", got)
+			}
+			if a.header.Get("X-Request-Id") == "" {
+				t.Error("no X-Request-Id")
+			}
+			if want != http.StatusOK {
+				if c.Method == http.MethodHead {
+					return
+				}
+				got := faults(t, a)
+				slices.Sort(got)
+				slices.Sort(c.Answer.Errors)
+				if c.Answer.Errors != nil && !slices.Equal(got, c.Answer.Errors) {
+					t.Errorf("errors for %v, want %v: %s", got, c.Answer.Errors, a.body)
+				}
+				return
+			}
+			header, claims := verify(t, a)
+			if want := properties(t, c.Answer.Header); !slices.Equal(header, want) {
+				t.Errorf("header %v, want %v", header, want)
+			}
+			var times [2]int64
+			var rest []property
+			for i, p := range claims {
+				if p.name == "iat" || p.name == "exp" {
+					if i != 4 && i != 5 {
+						t.Errorf("%s stands in place %d", p.name, i)
+					}
+					times[i-4] = int64(p.value.(float64))
+					continue
+				}
+				rest = append(rest, p)
+			}
+			if want := properties(t, c.Answer.Claims); !slices.Equal(rest, want) {
+				t.Errorf("claims %v, want %v", rest, want)
+			}
+			if iat := times[0]; iat < before-30 || iat > after-30 {
+				t.Errorf("iat %d, want 30 s before %d", iat, before)
+			}
+			if lifetime := times[1] - times[0]; lifetime != c.Answer.Lifetime {
+				t.Errorf("lifetime %d, want %d", lifetime, c.Answer.Lifetime)
+			}
+		})
+	}
+}
+
+// TestDifferences holds the service to the table of where it differs from the sample on purpose.
+func TestDifferences(t *testing.T) {
+	s := start(t, credentials())
+	json := map[string]string{"Content-Type": "application/json"}
+	for _, c := range []struct {
+		name, method, path string
+		header             map[string]string
+		body               string
+		status             int
+		faults             []string
+	}{
+		{"empty sessionName", "POST", "/", json, `{"sessionName":"","role":1}`, 400, []string{"sessionName"}},
+		{"role with letters behind it", "POST", "/", json, `{"sessionName":"a","role":"1abc"}`, 400, []string{"role"}},
+		{"role that is a fraction", "POST", "/", json, `{"sessionName":"a","role":"1.9"}`, 400, []string{"role"}},
+		{"role in hexadecimal", "POST", "/", json, `{"sessionName":"a","role":"0x1"}`, 400, []string{"role"}},
+		{"role with a space", "POST", "/", json, `{"sessionName":"a","role":" 1"}`, 400, []string{"role"}},
+		{"fractional expirationSeconds", "POST", "/", json, `{"sessionName":"a","role":1,"expirationSeconds":1800.5}`, 400, []string{"expirationSeconds"}},
+		{"telemetryTrackingId that is no string", "POST", "/", json, `{"sessionName":"a","role":1,"telemetryTrackingId":7}`, 400, []string{"telemetryTrackingId"}},
+		{"malformed JSON", "POST", "/", json, `{"sessionName":`, 400, []string{"body"}},
+		{"no Content-Type", "POST", "/", nil, `{"sessionName":"a","role":1}`, 200, nil},
+		{"text/plain", "POST", "/", map[string]string{"Content-Type": "text/plain;charset=UTF-8"}, `{"sessionName":"a","role":1}`, 200, nil},
+		{"a string at the top", "POST", "/", json, `"a"`, 400, []string{"body"}},
+		{"body over 100 KiB", "POST", "/", json, strings.Repeat(" ", 100<<10) + "{}", 413, []string{"body"}},
+		{"body of 100 KiB", "POST", "/", json, fmt.Sprintf("%-*s", 100<<10, `{"sessionName":"a","role":1}`), 200, nil},
+		{"another method", "PUT", "/", json, `{}`, 405, []string{"method"}},
+		{"another path", "GET", "/elsewhere", nil, ``, 404, []string{"path"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := send(t, c.method, s.url+c.path, c.header, c.body)
+			if a.status != c.status {
+				t.Fatalf("status %d, want %d: %s", a.status, c.status, a.body)
+			}
+			if a.header.Get("Access-Control-Allow-Origin") != "*" {
+				t.Error("a browser can't read this answer")
+			}
+			if c.faults != nil {
+				if got := faults(t, a); !slices.Equal(got, c.faults) {
+					t.Errorf("errors for %v, want %v", got, c.faults)
+				}
+				return
+			}
+			verify(t, a)
+		})
+	}
+}
+
+// TestNewProperties: what Zoom added after the sample was written.
+func TestNewProperties(t *testing.T) {
+	s := start(t, credentials("TOKEN_BACKDATE=0s", "TOKEN_DEFAULT_TTL=30m"))
+	now := time.Now().Unix()
+	_, claims := verify(t, post(t, s.url, `{"sessionName":"a","role":0,"userKey":"k","cloudRecordingTranscriptOption":2}`))
+	var names []string
+	var values []any
+	for _, p := range claims {
+		names, values = append(names, p.name), append(values, p.value)
+	}
+	if want := []string{"app_key", "role_type", "tpc", "version", "iat", "exp", "user_key", "cloud_recording_transcript_option"}; !slices.Equal(names, want) {
+		t.Fatalf("claims %v, want %v", names, want)
+	}
+	iat, exp := int64(values[4].(float64)), int64(values[5].(float64))
+	if iat < now || iat > now+5 || exp-iat != 1800 || values[6] != "k" || values[7] != 2.0 {
+		t.Errorf("claims %v", values)
+	}
+}
+
+func TestConfigurationMistakes(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for _, c := range []struct {
+		name  string
+		env   []string
+		wants []string
+	}{
+		{"nothing is set", nil, []string{"ZOOM_VIDEO_SDK_KEY: empty", "ZOOM_VIDEO_SDK_SECRET: empty"}},
+		{"an empty secret", []string{"ZOOM_VIDEO_SDK_KEY=k", "ZOOM_VIDEO_SDK_SECRET="}, []string{"ZOOM_VIDEO_SDK_SECRET: empty"}},
+		{"white space around", []string{"ZOOM_VIDEO_SDK_KEY=hidden-k ", "ZOOM_VIDEO_SDK_SECRET=\thidden-s"}, []string{"ZOOM_VIDEO_SDK_KEY: has white space", "ZOOM_VIDEO_SDK_SECRET: has white space"}},
+		{"quotes around", []string{`ZOOM_VIDEO_SDK_KEY="hidden-k"`, `ZOOM_VIDEO_SDK_SECRET='hidden-s'`}, []string{"ZOOM_VIDEO_SDK_KEY: has quotes", "ZOOM_VIDEO_SDK_SECRET: has quotes"}},
+		{"a zero-width space", []string{"ZOOM_VIDEO_SDK_KEY=k", "ZOOM_VIDEO_SDK_SECRET=hidden-s\u200b"}, []string{"ZOOM_VIDEO_SDK_SECRET: has characters in it that can't be seen"}},
+		{"value and file", []string{"ZOOM_VIDEO_SDK_KEY=k", "ZOOM_VIDEO_SDK_SECRET=hidden-s", "ZOOM_VIDEO_SDK_SECRET_FILE=" + write("s", "x")}, []string{"ZOOM_VIDEO_SDK_SECRET: set it or ZOOM_VIDEO_SDK_SECRET_FILE, not both"}},
+		{"files", []string{"ZOOM_VIDEO_SDK_KEY_FILE=" + filepath.Join(dir, "none"), "ZOOM_VIDEO_SDK_SECRET_FILE=" + write("q", "\"hidden-s\"\n")}, []string{"ZOOM_VIDEO_SDK_KEY_FILE: open ", "ZOOM_VIDEO_SDK_SECRET_FILE: has quotes"}},
+		{
+			"everything at once",
+			[]string{"PORT=tcp://10.0.0.1:hidden", "ADMIN_PORT=hidden", "TOKEN_PATH=hidden", "TOKEN_BACKDATE=hidden", "TOKEN_DEFAULT_TTL=1s", "TOKEN_MAX_TTL=100h", "CORS_ALLOWED_ORIGINS=hidden", "BODY_LIMIT=hidden", "TRUSTED_PROXIES=hidden", "LOG_LEVEL=hidden", "LOG_FORMAT=hidden", "SHUTDOWN_DELAY=-1s", "SHUTDOWN_TIMEOUT=hidden"},
+			[]string{"PORT: want", "ADMIN_PORT: want", "TOKEN_PATH: want", "TOKEN_BACKDATE: want", "TOKEN_DEFAULT_TTL: want", "TOKEN_MAX_TTL: want", "CORS_ALLOWED_ORIGINS: want", "BODY_LIMIT: want", "TRUSTED_PROXIES: want", "LOG_LEVEL: want", "LOG_FORMAT: want", "SHUTDOWN_DELAY: want", "SHUTDOWN_TIMEOUT: want", "ZOOM_VIDEO_SDK_KEY: empty", "ZOOM_VIDEO_SDK_SECRET: empty"},
+		},
+		{"a default over the maximum", credentials("TOKEN_MAX_TTL=1h"), []string{"TOKEN_DEFAULT_TTL: longer than TOKEN_MAX_TTL"}},
+		{"one port for both", credentials("PORT=4001", "ADMIN_PORT=4001"), []string{"ADMIN_PORT: want another port"}},
+		{"the path of health", credentials("TOKEN_PATH=/livez"), []string{"TOKEN_PATH: want another path"}},
+		{"an origin with a path", credentials("CORS_ALLOWED_ORIGINS=https://a.example/"), []string{"CORS_ALLOWED_ORIGINS: want"}},
+		{"no body at all", credentials("BODY_LIMIT=0"), []string{"BODY_LIMIT: want"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			stdout, stderr, code := run(t, command(t.Context(), t, c.env))
+			if code != 1 || stdout != "" {
+				t.Errorf("exit code %d, output %q", code, stdout)
+			}
+			for _, want := range c.wants {
+				if !strings.Contains(stderr, "\n  "+want) {
+					t.Errorf("no line %q in:\n%s", want, stderr)
+				}
+			}
+			if n := strings.Count(stderr, "\n  "); n != len(c.wants) {
+				t.Errorf("%d mistakes, want %d:\n%s", n, len(c.wants), stderr)
+			}
+			if strings.Contains(stderr, "hidden") {
+				t.Errorf("a value is in the message:\n%s", stderr)
+			}
+		})
+	}
+}
+
+func TestEmptyVariablesCountAsUnset(t *testing.T) {
+	env := credentials("ADMIN_PORT=", "TOKEN_PATH=", "TOKEN_BACKDATE=", "LOG_LEVEL=", "CORS_ALLOWED_ORIGINS=", "TRUSTED_PROXIES=", "BODY_LIMIT=")
+	verify(t, post(t, start(t, env).url, `{"sessionName":"a","role":1}`))
+}
+
+func TestCredentialsFromFiles(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string]string{"key": testKey + "\n", "secret": testSecret + "\r\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := start(t, []string{"PORT=0", "ZOOM_VIDEO_SDK_KEY_FILE=" + dir + "/key", "ZOOM_VIDEO_SDK_SECRET_FILE=" + dir + "/secret"})
+	_, claims := verify(t, post(t, s.url, `{"sessionName":"a","role":1}`))
+	if claims[0] != (property{"app_key", testKey}) {
+		t.Errorf("claims %v", claims)
+	}
+}
+
+func TestDotEnv(t *testing.T) {
+	cmd := command(context.Background(), t, []string{"PORT=0", "TOKEN_PATH=/from-environment"})
+	content := "# as in the sample\nPORT=1\nZOOM_VIDEO_SDK_KEY=" + testKey + "\nZOOM_VIDEO_SDK_SECRET=\"" + testSecret + "\"\nTOKEN_PATH=/from-file\nLOG_LEVEL=\n"
+	if err := os.WriteFile(filepath.Join(cmd.Dir, ".env"), []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := startCommand(t, cmd)
+	verify(t, post(t, s.url+"/from-environment", `{"sessionName":"a","role":1}`))
+
+	broken := command(t.Context(), t, nil)
+	if err := os.WriteFile(filepath.Join(broken.Dir, ".env"), []byte("ZOOM_VIDEO_SDK_SECRET=x\n hidden secret ! here"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, code := run(t, broken); code != 1 || !strings.Contains(stderr, ".env: can't be read") || strings.Contains(stderr, "hidden") {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+}
+
+func TestDotEnvExampleIsComplete(t *testing.T) {
+	help, _, _ := run(t, command(t.Context(), t, nil, "help"))
+	example, err := os.ReadFile(".env.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	_, table, _ := strings.Cut(help, "counts as not set.\n\n")
+	for line := range strings.Lines(table) {
+		name, _, _ := strings.Cut(line, " ")
+		if !strings.Contains(string(example), name+"=") {
+			t.Errorf("%s is not in .env.example", name)
+		}
+		if !strings.Contains(string(readme), "| `"+name+"` |") {
+			t.Errorf("%s is not in the README's table", name)
+		}
+		n++
+	}
+	if n < 17 {
+		t.Errorf("%d variables", n)
+	}
+}
+
+func TestAdminPort(t *testing.T) {
+	paths := []string{"/livez", "/readyz", "/healthz", "/metrics"}
+	shared := start(t, credentials())
+	split := start(t, credentials("ADMIN_PORT=0"))
+	for _, path := range paths {
+		if a := send(t, http.MethodGet, shared.url+path, nil, ""); a.status != 200 || a.header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s on PORT: %d %v", path, a.status, a.header)
+		}
+		if a := send(t, http.MethodGet, split.admin+path, nil, ""); a.status != 200 {
+			t.Errorf("%s on ADMIN_PORT: %d", path, a.status)
+		}
+		if a := send(t, http.MethodGet, split.url+path, nil, ""); a.status != 404 {
+			t.Errorf("%s on PORT beside ADMIN_PORT: %d", path, a.status)
+		}
+	}
+	if a := post(t, split.admin+"/", `{"sessionName":"a","role":1}`); a.status != 404 {
+		t.Errorf("a token from ADMIN_PORT: %d", a.status)
+	}
+	metrics := string(send(t, http.MethodGet, shared.url+"/metrics", nil, "").body)
+	for _, want := range []string{"videosdk_build_info{", "go_goroutines ", "process_resident_memory_bytes "} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("no %s in the metrics", want)
+		}
+	}
+}
+
+func TestPortInUse(t *testing.T) {
+	s := start(t, credentials())
+	port := s.url[strings.LastIndex(s.url, ":")+1:]
+	_, stderr, code := run(t, command(t.Context(), t, append(credentials(), "PORT="+port)))
+	if code != 1 || !strings.Contains(stderr, "PORT: ") || !strings.Contains(stderr, "address already in use") {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+}
+
+func TestHealthcheck(t *testing.T) {
+	s := start(t, credentials("ADMIN_PORT=0"))
+	port := s.admin[strings.LastIndex(s.admin, ":")+1:]
+	if _, stderr, code := run(t, command(t.Context(), t, []string{"ADMIN_PORT=" + port}, "healthcheck")); code != 0 {
+		t.Errorf("ready, but exit code %d: %s", code, stderr)
+	}
+	if _, stderr, code := run(t, command(t.Context(), t, []string{"PORT=1"}, "healthcheck")); code != 1 || stderr == "" {
+		t.Errorf("nobody there, but exit code %d: %s", code, stderr)
+	}
+}
+
+func TestTokenCommand(t *testing.T) {
+	out, stderr, code := run(t, command(t.Context(), t, credentials(), "token", "--session-name", "Cool Cars", "--role", "1", "--geo-regions", "US, DE", "--expiration-seconds", "1800"))
+	if code != 0 {
+		t.Fatal(stderr)
+	}
+	token := strings.TrimSpace(out)
+	_, claims := verify(t, answer{status: 200, body: []byte(`{"signature":"` + token + `"}`)})
+	if claims[2] != (property{"tpc", "Cool Cars"}) || claims[6] != (property{"geo_regions", "US,DE"}) {
+		t.Errorf("claims %v", claims)
+	}
+
+	out, stderr, code = run(t, command(t.Context(), t, credentials(), "token", "--decode", token))
+	if code != 0 || !strings.Contains(out, `"tpc": "Cool Cars"`) || !strings.Contains(out, `"alg": "HS256"`) {
+		t.Errorf("exit code %d: %s%s", code, out, stderr)
+	}
+	piped := command(t.Context(), t, credentials(), "token", "--decode", "-")
+	piped.Stdin = strings.NewReader(token + "\n")
+	if fromPipe, _, _ := run(t, piped); fromPipe != out {
+		t.Errorf("from standard input: %s", fromPipe)
+	}
+	for _, c := range []struct {
+		name, want string
+		env, args  []string
+	}{
+		{"decode a new token", `"role_type": 0`, credentials(), []string{"--session-name", "a", "--role", "0", "--decode"}},
+		{"another app's token", "signature is invalid", credentials("ZOOM_VIDEO_SDK_SECRET=another"), []string{"--decode", token}},
+		{"another app's key", "app_key is not", credentials("ZOOM_VIDEO_SDK_KEY=another"), []string{"--decode", token}},
+		{"no token", "three parts", credentials(), []string{"--decode", "abc"}},
+		{"no JSON", "part 1 of the token is not JSON", credentials(), []string{"--decode", "a.b.c"}},
+		{"broken rules", "role must be 0 or 1, got a number out of range; sessionName must be", credentials(), []string{"--role", "2"}},
+		{"no flag of ours", "flag provided but not defined", credentials(), []string{"--rol", "2"}},
+		{"help", "-session-name", nil, []string{"--help"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			stdout, stderr, _ := run(t, command(t.Context(), t, c.env, append([]string{"token"}, c.args...)...))
+			if !strings.Contains(stdout+stderr, c.want) {
+				t.Errorf("no %q in %s%s", c.want, stdout, stderr)
+			}
+		})
+	}
+}
+
+// TestLog: one line per token request; no secret and no token in it, whatever was asked.
+func TestLog(t *testing.T) {
+	s := start(t, credentials("LOG_LEVEL=debug"))
+	ok := post(t, s.url, `{"sessionName":"a","role":1}`)
+	line := s.next(t, "request")
+	for key, want := range map[string]any{"status": 200.0, "method": "POST", "path": "/", "outcome": "ok", "level": "INFO", "request_id": ok.header.Get("X-Request-Id")} {
+		if line[key] != want {
+			t.Errorf("%s is %v, want %v", key, line[key], want)
+		}
+	}
+	if took, ok := line["duration_ms"].(float64); !ok || took <= 0 {
+		t.Errorf("duration_ms is %v", line["duration_ms"])
+	}
+	send(t, http.MethodPost, s.url, map[string]string{"X-Request-Id": "from-the-ingress"}, `{"sessionName":"a"}`)
+	if line := s.next(t, "request"); line["request_id"] != "from-the-ingress" || line["outcome"] != "invalid" {
+		t.Errorf("line %v", line)
+	}
+	send(t, http.MethodGet, s.url+"/livez", nil, "")
+	if line := s.next(t, "request"); line["level"] != "DEBUG" {
+		t.Errorf("line %v", line)
+	}
+	s.signal(t, os.Interrupt)
+	if code := s.wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	for _, forbidden := range []string{testSecret, "eyJ"} {
+		if strings.Contains(s.log.String(), forbidden) {
+			t.Errorf("%q is in the log", forbidden)
+		}
+	}
+}
+
+func TestShutdown(t *testing.T) {
+	t.Run("SIGTERM: not ready at once, serving for the delay, then gone", func(t *testing.T) {
+		s := start(t, credentials("SHUTDOWN_DELAY=2s"))
+		if a := send(t, http.MethodGet, s.url+"/readyz", nil, ""); a.status != 200 {
+			t.Fatalf("readyz %d", a.status)
+		}
+		begun := time.Now()
+		s.signal(t, syscall.SIGTERM)
+		s.next(t, "draining")
+		if a := send(t, http.MethodGet, s.url+"/readyz", nil, ""); a.status != 503 {
+			t.Errorf("readyz %d after SIGTERM", a.status)
+		}
+		if a := send(t, http.MethodGet, s.url+"/livez", nil, ""); a.status != 200 {
+			t.Errorf("livez %d after SIGTERM", a.status)
+		}
+		verify(t, post(t, s.url, `{"sessionName":"a","role":1}`))
+		if code := s.wait(); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+		if took := time.Since(begun); took < 2*time.Second {
+			t.Errorf("gone after %v, before the delay's end", took)
+		}
+	})
+	t.Run("SIGINT skips the delay", func(t *testing.T) {
+		s := start(t, credentials("SHUTDOWN_DELAY=1h"))
+		s.signal(t, os.Interrupt)
+		if code := s.wait(); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+	})
+	t.Run("a second signal ends it at once", func(t *testing.T) {
+		s := start(t, credentials("SHUTDOWN_DELAY=1h"))
+		s.signal(t, syscall.SIGTERM)
+		s.next(t, "draining")
+		s.signal(t, syscall.SIGTERM)
+		if code := s.wait(); code != 1 {
+			t.Errorf("exit code %d", code)
+		}
+	})
+	t.Run("a request under way is answered", func(t *testing.T) {
+		s := start(t, credentials("SHUTDOWN_DELAY=0s"))
+		finish := begin(t, s)
+		s.signal(t, syscall.SIGTERM)
+		s.next(t, "draining")
+		if got := finish(); !strings.HasPrefix(got, "HTTP/1.1 200 OK") {
+			t.Errorf("answer %q", got)
+		}
+		if code := s.wait(); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+	})
+	t.Run("a request that takes too long is cut, and that is an error", func(t *testing.T) {
+		s := start(t, credentials("SHUTDOWN_DELAY=0s", "SHUTDOWN_TIMEOUT=100ms"))
+		finish := begin(t, s)
+		s.signal(t, syscall.SIGTERM)
+		if code := s.wait(); code != 1 {
+			t.Errorf("exit code %d", code)
+		}
+		if got := finish(); got != "" {
+			t.Errorf("answer %q", got)
+		}
+	})
+}
+
+// begin sends a request but for its last byte, after the service has asked for the body; the returned function sends
+// that byte and returns the answer.
+func begin(t *testing.T, s *service) (finish func() string) {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	body := `{"sessionName":"a","role":1}`
+	fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: %d\r\n\r\n", len(body))
+	proceed := make([]byte, len("HTTP/1.1 100 Continue\r\n\r\n"))
+	if _, err := io.ReadFull(conn, proceed); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.WriteString(conn, body[:len(body)-1])
+	return func() string {
+		_, _ = io.WriteString(conn, body[len(body)-1:])
+		answer, _ := io.ReadAll(conn)
+		return string(answer)
+	}
+}
+
+func TestUnknownCommand(t *testing.T) {
+	if _, stderr, code := run(t, command(t.Context(), t, nil, "serv")); code != 1 || !strings.Contains(stderr, `no command "serv"`) {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+	if stdout, _, code := run(t, command(t.Context(), t, nil, "version")); code != 0 || strings.TrimSpace(stdout) == "" {
+		t.Errorf("version: exit code %d: %s", code, stdout)
+	}
+}

@@ -1,0 +1,121 @@
+package signer
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Type says what a property holds once it is accepted.
+type Type int
+
+const (
+	// String is text, measured in UTF-16 code units, as every browser counts.
+	String Type = iota
+	// Integer is a whole number, sent as a number (1, 1.0, 1.8e3) or as a decimal string ("1").
+	Integer
+	// Regions is a list of Zoom's data-centre codes, sent as a comma-separated string or an array of strings.
+	Regions
+)
+
+// Property is one property of a token request: its name, its claim and the rule that it keeps.
+// Source: developers.zoom.us/docs/video-sdk/auth.
+type Property struct {
+	// Name is the property's name in the request; case counts.
+	Name string
+	// Claim is the name of its claim in the token; empty where it has none of its own.
+	Claim string
+	Type  Type
+	// Required says that a request without it is invalid.
+	Required bool
+	// Min and Max bound an Integer's value or a String's length in UTF-16 code units, both included.
+	// A String with Max 0 has no limit.
+	Min, Max int
+	// Description says what the property does, for documentation.
+	Description string
+}
+
+// The properties' places in a Request and a Grant, and the order in which violations are listed and claims are written.
+const (
+	role = iota
+	sessionName
+	expirationSeconds
+	userIdentity
+	userKey
+	sessionKey
+	geoRegions
+	cloudRecordingOption
+	cloudRecordingElection
+	cloudRecordingTranscriptOption
+	telemetryTrackingID
+	videoWebRTCMode
+	audioWebRTCMode
+	audioCompatibleMode
+	propertyCount
+)
+
+// properties is the one place that knows them: a new property is a constant above and a row here.
+var properties = [propertyCount]Property{
+	role:                           {"role", "role_type", Integer, true, 0, 1, "0 for a participant, 1 for a host or co-host"},
+	sessionName:                    {"sessionName", "tpc", String, true, 1, 200, "the name that the client passes to join()"},
+	expirationSeconds:              {"expirationSeconds", "", Integer, false, 1800, 172800, "the token's lifetime in seconds"},
+	userIdentity:                   {"userIdentity", "user_identity", String, false, 0, 35, "identifies the user in Zoom's reports and webhooks"},
+	userKey:                        {"userKey", "user_key", String, false, 0, 36, "the successor of userIdentity"},
+	sessionKey:                     {"sessionKey", "session_key", String, false, 0, 36, "identifies the session in Zoom's reports and webhooks"},
+	geoRegions:                     {"geoRegions", "geo_regions", Regions, false, 0, 0, "the data centres that the client may connect to"},
+	cloudRecordingOption:           {"cloudRecordingOption", "cloud_recording_option", Integer, false, 0, 1, "0 records one file of all users, 1 a file per user"},
+	cloudRecordingElection:         {"cloudRecordingElection", "cloud_recording_election", Integer, false, 0, 1, "1 records this user when each user is recorded to a file"},
+	cloudRecordingTranscriptOption: {"cloudRecordingTranscriptOption", "cloud_recording_transcript_option", Integer, false, 0, 2, "0 for none, 1 for a transcript, 2 for a transcript and a summary"},
+	telemetryTrackingID:            {"telemetryTrackingId", "telemetry_tracking_id", String, false, 0, 0, "names this client when Zoom looks into a problem"},
+	videoWebRTCMode:                {"videoWebRtcMode", "video_webrtc_mode", Integer, false, 0, 1, "1 uses WebRTC for video on the web"},
+	audioWebRTCMode:                {"audioWebRtcMode", "audio_webrtc_mode", Integer, false, 0, 1, "1 uses WebRTC for audio on the web"},
+	audioCompatibleMode:            {"audioCompatibleMode", "audio_webrtc_mode", Integer, false, 0, 1, "the deprecated name of audioWebRtcMode, which wins where both are sent"},
+}
+
+var propertyIndex = func() map[string]int {
+	index := make(map[string]int, propertyCount)
+	for i, p := range properties {
+		index[p.Name] = i
+	}
+	return index
+}()
+
+// regionCodes are the values of Zoom's geo_regions.
+var regionCodes = [...]string{"AU", "BR", "CA", "CN", "DE", "HK", "IN", "JP", "MX", "NL", "SG", "US"}
+
+// RegionCodes returns the codes that a Regions property may hold.
+func RegionCodes() []string { return append([]string(nil), regionCodes[:]...) }
+
+// Rules returns every rule that a request can break with this property.
+func (p Property) Rules() []Rule {
+	rules := []Rule{RuleType}
+	if p.Required {
+		rules = append(rules, RuleRequired)
+	}
+	switch {
+	case p.Type == Integer:
+		rules = append(rules, RuleRange)
+	case p.Type == Regions:
+		rules = append(rules, RuleRegion)
+	case p.Max > 0:
+		rules = append(rules, RuleLength)
+	}
+	return rules
+}
+
+// Expects says in words what the property must be.
+func (p Property) Expects() string {
+	switch {
+	case p.Type == Regions:
+		return "a comma-separated string or an array of strings, each one of " + strings.Join(regionCodes[:], " ")
+	case p.Type == Integer && p.Max-p.Min == 1:
+		return fmt.Sprintf("%d or %d", p.Min, p.Max)
+	case p.Type == Integer:
+		return fmt.Sprintf("a whole number from %d to %d", p.Min, p.Max)
+	case p.Max == 0:
+		return "a string"
+	case p.Min == 0:
+		return fmt.Sprintf("a string of at most %d characters", p.Max)
+	default:
+		return fmt.Sprintf("a string of %d to %d characters", p.Min, p.Max)
+	}
+}

@@ -1,0 +1,43 @@
+package signer
+
+// Kind tells the values of JSON apart.
+type Kind int
+
+// The kinds of a Value. Absent is a property that was not sent.
+const (
+	KindAbsent Kind = iota
+	KindNull
+	KindBoolean
+	KindNumber
+	KindString
+	KindStrings // an array of nothing but strings
+	KindArray   // any other array
+	KindObject
+)
+
+// String names the kind as it is named in a violation's reason.
+func (k Kind) String() string {
+	return [...]string{"nothing", "null", "a boolean", "a number", "a string", "an array", "an array that holds other things than strings", "an object"}[k]
+}
+
+// Value is what the client sent for one property. Only the field of its kind is set.
+type Value struct {
+	Kind    Kind
+	Number  float64
+	String  string
+	Strings []string
+}
+
+// Request is what the client asks for, property by property, not yet checked. The zero Request asks for nothing.
+type Request struct {
+	values [propertyCount]Value
+}
+
+// Set sets the property of that name, replacing what was set before, and reports whether there is one.
+func (r *Request) Set(name string, v Value) bool {
+	i, known := propertyIndex[name]
+	if known {
+		r.values[i] = v
+	}
+	return known
+}

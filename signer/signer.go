@@ -1,0 +1,143 @@
+// Package signer is the domain of the token endpoint: a request, the rules that it must keep, and the Zoom Video SDK JWT
+// that it is answered with. It knows neither HTTP nor telemetry, and its clock is handed to it.
+package signer
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"hash"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Signer turns requests into tokens: what a transport needs of this package, and what telemetry wraps.
+type Signer interface {
+	// Validate checks every property of the request. Its error is a *ValidationError.
+	Validate(ctx context.Context, r *Request) (*Grant, error)
+	// Sign returns the token that says what the grant says.
+	Sign(ctx context.Context, g *Grant) (Token, error)
+}
+
+// Token is a signed Video SDK JWT and its lifetime.
+type Token struct {
+	// JWT is the token in its compact form. Whoever has it can join the session: it belongs in no log.
+	JWT                 string
+	IssuedAt, ExpiresAt time.Time
+}
+
+// HS256 signs with one app's credentials. It is safe for concurrent use.
+type HS256 struct {
+	key        *signingKey
+	clock      func() time.Time
+	backdate   time.Duration
+	defaultTTL time.Duration
+	properties [propertyCount]Property
+}
+
+// New returns a signer that takes the time from clock. The configuration must be valid.
+func New(c Config, credentials Credentials, clock func() time.Time) (*HS256, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	key, err := newSigningKey(credentials)
+	if err != nil {
+		return nil, err
+	}
+	s := &HS256{key: key, clock: clock, backdate: c.Backdate, defaultTTL: c.DefaultTTL, properties: properties}
+	s.properties[expirationSeconds].Max = int(c.MaxTTL / time.Second)
+	return s, nil
+}
+
+// Properties returns the rules in force, in the order in which violations are listed.
+func (s *HS256) Properties() []Property { return append([]Property(nil), s.properties[:]...) }
+
+// Properties returns the rules under the default configuration, in the order in which violations are listed.
+func Properties() []Property { return append([]Property(nil), properties[:]...) }
+
+// ErrNotValidated is returned for a grant that Validate has not made.
+var ErrNotValidated = errors.New("the grant was not made by Validate")
+
+// Sign returns the token that says what the grant says. Its iat is backdated, its exp counts from there.
+func (s *HS256) Sign(_ context.Context, g *Grant) (Token, error) {
+	if !g.claims[sessionName].sent {
+		return Token{}, ErrNotValidated
+	}
+	issued := s.clock().Add(-s.backdate).Truncate(time.Second)
+	expires := issued.Add(g.lifetime)
+	work := s.key.workspaces.Get().(*workspace)
+	defer s.key.workspaces.Put(work)
+
+	var err error
+	if work.payload, err = s.key.appendClaims(work.payload[:0], g, issued.Unix(), expires.Unix()); err != nil {
+		return Token{}, err
+	}
+	work.token = base64.RawURLEncoding.AppendEncode(append(work.token[:0], header...), work.payload)
+	work.mac.Reset()
+	work.mac.Write(work.token) // never fails, as hash.Hash says
+	work.signature = work.mac.Sum(work.signature[:0])
+	work.token = base64.RawURLEncoding.AppendEncode(append(work.token, '.'), work.signature)
+	return Token{string(work.token), issued, expires}, nil
+}
+
+// header is the first part of every token, and the dot behind it.
+var header = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "."
+
+// signingKey is a key and a secret, made ready for signing.
+type signingKey struct {
+	// start is the claims' beginning, up to role_type's value
+	start []byte
+	// workspaces holds what signing one token takes, to be used again
+	workspaces sync.Pool
+}
+
+type workspace struct {
+	// mac has the secret worked in, which costs as much as the hash of a token
+	mac                       hash.Hash
+	payload, token, signature []byte
+}
+
+func newSigningKey(c Credentials) (*signingKey, error) {
+	start, err := jsontext.AppendQuote([]byte(`{"app_key":`), c.Key)
+	if err != nil {
+		return nil, fmt.Errorf("the Video SDK key is not UTF-8: %w", err)
+	}
+	secret := []byte(c.Secret)
+	return &signingKey{
+		start:      append(start, `,"role_type":`...),
+		workspaces: sync.Pool{New: func() any { return &workspace{mac: hmac.New(sha256.New, secret)} }},
+	}, nil
+}
+
+// appendClaims writes the claims as JSON in the sample's order.
+func (k *signingKey) appendClaims(b []byte, g *Grant, iat, exp int64) ([]byte, error) {
+	b = append(b, k.start...)
+	b = strconv.AppendInt(b, int64(g.claims[role].number), 10)
+	b, err := jsontext.AppendQuote(append(b, `,"tpc":`...), g.claims[sessionName].text)
+	if err != nil {
+		return nil, fmt.Errorf("tpc: %w", err)
+	}
+	b = strconv.AppendInt(append(b, `,"version":1,"iat":`...), iat, 10)
+	b = strconv.AppendInt(append(b, `,"exp":`...), exp, 10)
+	for i := expirationSeconds + 1; i < propertyCount; i++ {
+		p, c := &properties[i], &g.claims[i]
+		if !c.sent {
+			continue
+		}
+		b = append(append(append(b, `,"`...), p.Claim...), `":`...)
+		if p.Type == Integer {
+			b = strconv.AppendInt(b, int64(c.number), 10)
+			continue
+		}
+		if b, err = jsontext.AppendQuote(b, c.text); err != nil {
+			return nil, fmt.Errorf("%s: %w", p.Claim, err)
+		}
+	}
+	return append(b, '}'), nil
+}

@@ -1,0 +1,203 @@
+package signer
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Rule names the rule that a property broke; the set is closed, so that it can label a metric.
+type Rule string
+
+// The rules.
+const (
+	RuleRequired Rule = "required"
+	RuleType     Rule = "type"
+	RuleLength   Rule = "length"
+	RuleRange    Rule = "range"
+	RuleRegion   Rule = "region"
+)
+
+// Violation is one property that breaks a rule.
+type Violation struct {
+	Property string
+	Rule     Rule
+	// Reason says what was expected and what came instead; it holds no text of the client's.
+	Reason string
+}
+
+// ValidationError lists every property of a request that breaks a rule, each once.
+type ValidationError struct {
+	Violations []Violation
+}
+
+func (e *ValidationError) Error() string {
+	reasons := make([]string, len(e.Violations))
+	for i, v := range e.Violations {
+		reasons[i] = v.Property + " " + v.Reason
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// Grant is a request that keeps every rule: exactly what its token will say. Only Validate makes one.
+type Grant struct {
+	lifetime time.Duration
+	claims   [propertyCount]claim
+}
+
+type claim struct {
+	sent   bool
+	number int
+	text   string
+}
+
+// Host reports whether the token makes its bearer host or co-host.
+func (g *Grant) Host() bool { return g.claims[role].number == 1 }
+
+// SessionName is the name of the session that the token opens.
+func (g *Grant) SessionName() string { return g.claims[sessionName].text }
+
+// UserIdentity is the user's identity; empty where none was sent.
+func (g *Grant) UserIdentity() string { return g.claims[userIdentity].text }
+
+// UserKey is the user's key; empty where none was sent.
+func (g *Grant) UserKey() string { return g.claims[userKey].text }
+
+// Lifetime is the time from the token's iat to its exp.
+func (g *Grant) Lifetime() time.Duration { return g.lifetime }
+
+// Validate checks every property of the request. Its error is a *ValidationError.
+func (s *HS256) Validate(_ context.Context, r *Request) (*Grant, error) {
+	g := &Grant{lifetime: s.defaultTTL}
+	var violations []Violation
+	for i := range s.properties {
+		p, v := &s.properties[i], &r.values[i]
+		if v.Kind == KindAbsent && !p.Required {
+			continue
+		}
+		c, violation := p.check(v)
+		if violation != nil {
+			violations = append(violations, *violation)
+			continue
+		}
+		g.claims[i] = c
+	}
+	if violations != nil {
+		return nil, &ValidationError{violations}
+	}
+	if ttl := g.claims[expirationSeconds]; ttl.sent {
+		g.lifetime = time.Duration(ttl.number) * time.Second
+	}
+	if g.claims[audioWebRTCMode].sent {
+		g.claims[audioCompatibleMode].sent = false
+	}
+	return g, nil
+}
+
+func (p *Property) check(v *Value) (claim, *Violation) {
+	if v.Kind == KindAbsent {
+		return claim{}, p.violation(RuleRequired, v.Kind.String())
+	}
+	switch p.Type {
+	case Integer:
+		return p.checkInteger(v)
+	case Regions:
+		return p.checkRegions(v)
+	default:
+		return p.checkString(v)
+	}
+}
+
+func (p *Property) violation(rule Rule, got string) *Violation {
+	return &Violation{p.Name, rule, "must be " + p.Expects() + ", got " + got}
+}
+
+func (p *Property) checkString(v *Value) (claim, *Violation) {
+	if v.Kind != KindString {
+		return claim{}, p.violation(RuleType, v.Kind.String())
+	}
+	if !utf8.ValidString(v.String) {
+		return claim{}, p.violation(RuleType, "text that is not UTF-8")
+	}
+	if p.Max > 0 {
+		if n := utf16Len(v.String); n < p.Min || n > p.Max {
+			return claim{}, p.violation(RuleLength, strconv.Itoa(n))
+		}
+	}
+	return claim{sent: true, text: v.String}, nil
+}
+
+// utf16Len counts as JavaScript's length does.
+func utf16Len(s string) int {
+	n := 0
+	for _, r := range s {
+		n += utf16.RuneLen(r)
+	}
+	return n
+}
+
+func (p *Property) checkInteger(v *Value) (claim, *Violation) {
+	switch v.Kind {
+	case KindNumber:
+		if v.Number != math.Trunc(v.Number) {
+			return claim{}, p.violation(RuleType, "a fraction")
+		}
+		if v.Number < float64(p.Min) || v.Number > float64(p.Max) {
+			return claim{}, p.violation(RuleRange, "a number out of range")
+		}
+		return claim{sent: true, number: int(v.Number)}, nil
+	case KindString:
+		// the whole string must be the number: a typing mistake ("1abc") must not become a host
+		n, err := strconv.Atoi(v.String)
+		if err != nil && !errors.Is(err, strconv.ErrRange) {
+			return claim{}, p.violation(RuleType, "a string that is no whole number")
+		}
+		if n < p.Min || n > p.Max {
+			return claim{}, p.violation(RuleRange, "a number out of range")
+		}
+		return claim{sent: true, number: n}, nil
+	default:
+		return claim{}, p.violation(RuleType, v.Kind.String())
+	}
+}
+
+func (p *Property) checkRegions(v *Value) (claim, *Violation) {
+	entries := v.Strings
+	switch v.Kind {
+	case KindString:
+		entries = strings.Split(v.String, ",")
+	case KindStrings:
+	default:
+		return claim{}, p.violation(RuleType, v.Kind.String())
+	}
+	var kept []string
+	for _, entry := range entries {
+		entry = strings.Map(dropSpace, entry)
+		if entry == "" {
+			continue
+		}
+		if !slices.Contains(regionCodes[:], entry) {
+			return claim{}, p.violation(RuleRegion, "another region")
+		}
+		kept = append(kept, entry)
+	}
+	if kept == nil {
+		return claim{}, p.violation(RuleRegion, "no region")
+	}
+	return claim{sent: true, text: strings.Join(kept, ",")}, nil
+}
+
+// dropSpace drops what \s matches in JavaScript, as the sample does.
+func dropSpace(r rune) rune {
+	if (unicode.IsSpace(r) && r != '\u0085') || r == '\ufeff' {
+		return -1
+	}
+	return r
+}
