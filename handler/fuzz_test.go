@@ -16,6 +16,7 @@ import (
 	"videosdk-auth-endpoint/handler"
 
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/kelseyhightower/envconfig"
 )
 
 // claimNames are the properties whose claim holds what was sent.
@@ -138,4 +139,18 @@ func regions(t *testing.T, sent any) string {
 		}
 	}
 	return strings.Join(kept, ",")
+}
+
+// FuzzConfig: no text in a variable panics, and no mistake quotes it.
+func FuzzConfig(f *testing.F) {
+	for _, seed := range []string{"*", "https://a.example,https://*.b.example", "10.0.0.0/8,::1", "100KiB", "1e9 TB", "://", "https://*"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, decoder := range []envconfig.Decoder{new(handler.Origins), new(handler.Proxies), new(handler.Size)} {
+			if err := decoder.Decode(text); err != nil && len(text) > 12 && strings.Contains(err.Error(), text) {
+				t.Errorf("%T quotes %q: %v", decoder, text, err)
+			}
+		}
+	})
 }

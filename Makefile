@@ -1,0 +1,45 @@
+GOLANGCI_LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK   = go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
+VERSION      ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+REVISION     ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+IMAGE        ?= videosdk-auth-endpoint:$(VERSION)
+BUILDER      ?= docker build
+FUZZTIME     ?= 10m
+
+.PHONY: help run test race lint fmt bench fuzz vulncheck build image
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+run: ## serve, with the settings of the environment and .env
+	go run .
+
+test: ## run all tests
+	go vet ./...
+	go test ./...
+
+race: ## run all tests with the race detector
+	CGO_ENABLED=1 go test -race ./...
+
+lint: ## run the linters
+	$(GOLANGCI_LINT) run ./...
+
+fmt: ## format the code
+	$(GOLANGCI_LINT) fmt ./...
+
+bench: ## run the benchmarks, ours beside their references
+	go test -run '^$$' -bench . ./signer ./handler
+
+fuzz: ## run each fuzz test for FUZZTIME
+	go test ./handler -run '^$$' -fuzz FuzzToken -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
+	go test ./handler -run '^$$' -fuzz FuzzConfig -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
+	go test ./signer -run '^$$' -fuzz FuzzInspect -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
+
+vulncheck: ## look for known vulnerabilities in what is linked
+	$(GOVULNCHECK) ./...
+
+build: ## build bin/videosdk-auth-endpoint
+	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)" -o bin/videosdk-auth-endpoint .
+
+image: ## build the container image IMAGE
+	$(BUILDER) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) -t $(IMAGE) .
