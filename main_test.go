@@ -633,8 +633,8 @@ func TestLog(t *testing.T) {
 			t.Errorf("%s is %v, want %v", key, line[key], want)
 		}
 	}
-	if took, ok := line["duration_ms"].(float64); !ok || took <= 0 {
-		t.Errorf("duration_ms is %v", line["duration_ms"])
+	if took, ok := line["duration_us"].(float64); !ok || took <= 0 {
+		t.Errorf("duration_us is %v", line["duration_us"])
 	}
 	send(t, http.MethodPost, s.url, map[string]string{"X-Request-Id": "from-the-ingress"}, `{"sessionName":"a"}`)
 	if line := s.next(t, "request"); line["request_id"] != "from-the-ingress" || line["outcome"] != "invalid" {

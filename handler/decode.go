@@ -8,9 +8,11 @@ import (
 	"mime"
 	"strconv"
 	"strings"
+	"sync"
 
 	"videosdk-auth-endpoint/signer"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -47,12 +49,16 @@ func readable(contentType string) (bool, error) {
 // decode reads a request's JSON. Names match by case, the last of a repeated name counts, unknown names are skipped.
 // Text that is not UTF-8 and halves of surrogate pairs become U+FFFD. Its error is a *malformedError; unread says why
 // a well-formed body asks for nothing.
-func decode(body []byte, r *signer.Request) (unread string, err error) {
-	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
-	if len(body) == 0 {
+func decode(body *bytes.Buffer, r *signer.Request) (unread string, err error) {
+	if bytes.HasPrefix(body.Bytes(), byteOrderMark) {
+		body.Next(len(byteOrderMark))
+	}
+	if body.Len() == 0 {
 		return emptyBody, nil
 	}
-	d := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	d := decoders.Get().(*jsontext.Decoder)
+	defer decoders.Put(d)
+	d.Reset(body, lenient)
 	switch d.PeekKind() {
 	case '{':
 		err = decodeObject(d, r)
@@ -72,6 +78,13 @@ func decode(body []byte, r *signer.Request) (unread string, err error) {
 	}
 	return unread, malformed(err)
 }
+
+var (
+	byteOrderMark = []byte("\xef\xbb\xbf")
+	lenient       = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+)
+
+var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
 
 // malformed says where the syntax of JSON was broken.
 func malformed(err error) error {

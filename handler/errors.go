@@ -77,14 +77,15 @@ func (h *Handler) explain(err error, c echo.Context) (status int, faults []fault
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return one(http.StatusBadRequest, "body", "must be as long as Content-Length says: it ended early")
 	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return one(http.StatusRequestEntityTooLarge, "body", fmt.Sprintf("must be at most %d bytes", h.config.BodyLimit))
+	}
 	if e, ok := errors.AsType[*echo.HTTPError](err); ok {
 		switch e.Code {
 		case http.StatusNotFound:
 			return one(e.Code, "path", "must be "+h.config.TokenPath+": nothing is served here")
 		case http.StatusMethodNotAllowed:
 			return one(e.Code, "method", "must be one of "+c.Response().Header().Get(echo.HeaderAllow))
-		case http.StatusRequestEntityTooLarge:
-			return one(e.Code, "body", fmt.Sprintf("must be at most %d bytes", h.config.BodyLimit))
 		}
 	}
 	return one(http.StatusInternalServerError, "server", "failed: try again, or report the answer's "+echo.HeaderXRequestID)

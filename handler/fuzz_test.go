@@ -39,7 +39,7 @@ func FuzzToken(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	h := handler.New(config(f), newSigner(f), http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	h := handler.New(config(f), newSigner(f), requests(config(f)), http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		recorder := httptest.NewRecorder()
 		h.Public.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", bytes.NewReader(body)))

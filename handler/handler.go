@@ -3,18 +3,22 @@
 package handler
 
 import (
-	"crypto/rand"
+	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
 	"videosdk-auth-endpoint/signer"
+	"videosdk-auth-endpoint/telemetry"
 
 	"github.com/labstack/echo/v4"
-	"github.com/labstack/echo/v4/middleware"
 )
 
 // Handler answers the token route, health and metrics.
@@ -26,16 +30,17 @@ type Handler struct {
 
 	config   Config
 	signer   signer.Signer
+	requests *telemetry.Requests
 	log      *slog.Logger
 	draining atomic.Bool
 }
 
-// New returns a handler that answers with the signer's tokens and logs one line per request.
-// The configuration must be valid.
-func New(c Config, s signer.Signer, metrics http.Handler, log *slog.Logger) *Handler {
-	h := &Handler{config: c, signer: s, log: log}
+// New returns a handler that answers with the signer's tokens, tells telemetry of every request and logs one line for
+// each. The configuration must be valid.
+func New(c Config, s signer.Signer, requests *telemetry.Requests, metrics http.Handler, log *slog.Logger) *Handler {
+	h := &Handler{config: c, signer: s, requests: requests, log: log}
 	public := h.router()
-	public.POST(c.TokenPath, h.token, middleware.BodyLimit(fmt.Sprintf("%dB", c.BodyLimit)))
+	public.POST(c.TokenPath, h.token)
 	admin := public
 	if c.AdminPort != nil {
 		admin = h.router()
@@ -61,13 +66,7 @@ func (h *Handler) router() *echo.Echo {
 		}
 		e.IPExtractor = echo.ExtractIPFromXFFHeader(trust...)
 	}
-	e.Use(h.observe, h.crossOrigin, middleware.RecoverWithConfig(middleware.RecoverConfig{
-		DisableStackAll:     true,
-		DisableErrorHandler: true,
-		LogErrorFunc: func(_ echo.Context, err error, stack []byte) error {
-			return &panicError{err, stack}
-		},
-	}))
+	e.Use(h.observe)
 	return e
 }
 
@@ -80,42 +79,104 @@ type panicError struct {
 // exchange is a request's context, and what its log line is made of.
 type exchange struct {
 	echo.Context
-	id    string
-	grant *signer.Grant
-	token signer.Token
+	id string
+	// issued is what the token says that was sent; nil where none was
+	issued *signer.Grant
 }
 
-// observe is around everything else: it gives the request its id, turns its error into an answer and logs it.
+// observe is around everything else: it gives the request its id, answers preflights, turns an error or a panic into an
+// answer, and tells telemetry and the log. It is one middleware because Echo makes closures for each, request by request.
 func (h *Handler) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
+		route := h.route(c)
+		ctx := h.requests.Start(c.Request(), route)
+		if ctx != c.Request().Context() {
+			c.SetRequest(c.Request().WithContext(ctx))
+		}
 		x := &exchange{Context: c, id: requestID(c.Request())}
-		c.Response().Header().Set(echo.HeaderXRequestID, x.id)
+		header := c.Response().Header()
+		header[echo.HeaderXRequestID] = []string{x.id}
 		if h.draining.Load() {
 			// the client moves to another replica before this one stops listening
-			c.Response().Header().Set(echo.HeaderConnection, "close")
+			header.Set(echo.HeaderConnection, "close")
 		}
-		err := next(x)
+		err := h.answer(x, next)
 		if err != nil {
 			h.answerError(err, x)
 		}
-		h.logExchange(x, time.Since(start), err)
+		took, client := time.Since(start), c.RealIP()
+		h.requests.End(ctx, c.Request(), route, client, c.Response().Status, took)
+		h.logExchange(ctx, x, client, took, err)
 		return nil
 	}
+}
+
+// answer runs the route's handler, and makes an error of its panic.
+func (h *Handler) answer(x *exchange, next echo.HandlerFunc) (err error) {
+	defer func() {
+		switch p := recover(); p {
+		case nil:
+		case http.ErrAbortHandler: // net/http's own way to cut a connection
+			panic(p)
+		default:
+			err = &panicError{fmt.Errorf("panic: %v", p), debug.Stack()}
+		}
+	}()
+	if !isAdminPath(x.Path()) && h.crossOrigin(x) {
+		return x.NoContent(http.StatusNoContent)
+	}
+	return next(x)
+}
+
+// route is the path that the request matched; empty where nothing is served.
+func (h *Handler) route(c echo.Context) string {
+	if path := c.Path(); path == h.config.TokenPath || isAdminPath(path) {
+		return path
+	}
+	return ""
+}
+
+// Series lists the requests that a handler of that configuration expects, so that their metrics can exist from the start.
+func Series(c Config) []telemetry.Series {
+	var all []telemetry.Series
+	add := func(method, route string, statuses ...int) {
+		for _, status := range statuses {
+			all = append(all, telemetry.Series{Method: method, Route: route, Status: status})
+		}
+	}
+	add(http.MethodPost, c.TokenPath, 200, 400, 408, 413, 415, 500)
+	add(http.MethodOptions, c.TokenPath, 204)
+	add(http.MethodGet, c.TokenPath, 405)
+	add(http.MethodGet, livePath, 200)
+	add(http.MethodGet, healthPath, 200)
+	add(http.MethodGet, readyPath, 200, 503)
+	add(http.MethodGet, metricsPath, 200)
+	add(http.MethodGet, "", 404)
+	add(http.MethodPost, "", 404)
+	return all
 }
 
 // requestID takes over an id that an ingress or a client gave, if it is one that can stand in a log, or makes one.
 func requestID(r *http.Request) string {
 	id := r.Header.Get(echo.HeaderXRequestID)
 	if id == "" || len(id) > 64 {
-		return rand.Text()
+		return newID()
 	}
 	for _, b := range []byte(id) {
 		if (b < '0' || b > '9') && (b < 'A' || b > 'Z') && (b < 'a' || b > 'z') && b != '-' && b != '_' && b != '.' {
-			return rand.Text()
+			return newID()
 		}
 	}
 	return id
+}
+
+// newID makes an id that no other request has; it is no secret.
+func newID() string {
+	var id [16]byte
+	binary.NativeEndian.PutUint64(id[:8], rand.Uint64()) //nolint:gosec // it need not be unguessable
+	binary.NativeEndian.PutUint64(id[8:], rand.Uint64()) //nolint:gosec // it need not be unguessable
+	return hex.EncodeToString(id[:])
 }
 
 // outcome names what became of a request, in a closed set.
@@ -132,7 +193,8 @@ func outcome(status int) string {
 	}
 }
 
-func (h *Handler) logExchange(x *exchange, took time.Duration, err error) {
+// logExchange writes the request's line, which for an issued token is the audit line too.
+func (h *Handler) logExchange(ctx context.Context, x *exchange, client string, took time.Duration, err error) {
 	status, level := x.Response().Status, slog.LevelInfo
 	switch {
 	case status >= 500 && !errors.Is(err, errDraining):
@@ -140,25 +202,36 @@ func (h *Handler) logExchange(x *exchange, took time.Duration, err error) {
 	case isAdminPath(x.Path()):
 		level = slog.LevelDebug
 	}
-	ctx := x.Request().Context()
 	if !h.log.Enabled(ctx, level) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 12)
+	attrs := make([]slog.Attr, 0, 16)
 	attrs = append(attrs,
 		slog.String("request_id", x.id),
 		slog.String("method", x.Request().Method),
 		slog.String("path", x.Request().URL.Path),
 		slog.Int("status", status),
 		slog.String("outcome", outcome(status)),
-		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
-		slog.String("client", x.RealIP()),
+		slog.Int64("duration_us", took.Microseconds()),
+		slog.String("client", client),
 	)
+	if g := x.issued; g != nil {
+		attrs = append(attrs,
+			slog.String("role", g.Role()),
+			slog.String(telemetry.SessionNameKey, g.SessionName()),
+			slog.String(telemetry.UserIdentityKey, g.UserIdentity()),
+			slog.String(telemetry.UserKeyKey, g.UserKey()),
+			slog.Int64("lifetime_s", int64(g.Lifetime()/time.Second)),
+		)
+	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
 	if p, ok := errors.AsType[*panicError](err); ok {
 		attrs = append(attrs, slog.String("stack", string(p.stack)))
 	}
-	h.log.LogAttrs(ctx, level, "request", attrs...)
+	// without the caller's address, which costs more than the line and is not shown
+	record := slog.NewRecord(time.Now(), level, "request", 0)
+	record.AddAttrs(attrs...)
+	_ = h.log.Handler().Handle(ctx, record) // as slog's own methods do
 }

@@ -19,8 +19,10 @@ import (
 
 	"videosdk-auth-endpoint/handler"
 	"videosdk-auth-endpoint/signer"
+	"videosdk-auth-endpoint/telemetry"
 
 	"github.com/kelseyhightower/envconfig"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 const validBody = `{"sessionName":"a","role":1}`
@@ -70,12 +72,18 @@ func config(t testing.TB, variables ...string) handler.Config {
 	return c
 }
 
+// requests watches without tracing.
+func requests(c handler.Config) *telemetry.Requests {
+	return telemetry.NewRequests(telemetry.NewMetrics(prometheus.NewRegistry(), telemetry.Build{}, signer.Properties(), handler.Series(c)), nil)
+}
+
 // newHandler returns a handler and its log.
 func newHandler(t testing.TB, s signer.Signer, variables ...string) (*handler.Handler, *bytes.Buffer) {
 	t.Helper()
 	log := new(bytes.Buffer)
 	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	return handler.New(config(t, variables...), s, http.NotFoundHandler(), logger), log
+	c := config(t, variables...)
+	return handler.New(c, s, requests(c), http.NotFoundHandler(), logger), log
 }
 
 // serve returns the URL of a handler that is served for real.
@@ -191,7 +199,7 @@ func TestServerErrors(t *testing.T) {
 		{"an error", `"error":"sign: no hash today"`, func(context.Context, *signer.Grant) (signer.Token, error) {
 			return signer.Token{}, errors.New("no hash today")
 		}},
-		{"a panic", `"error":"at the disco"`, func(context.Context, *signer.Grant) (signer.Token, error) { panic("at the disco") }},
+		{"a panic", `"error":"panic: at the disco"`, func(context.Context, *signer.Grant) (signer.Token, error) { panic("at the disco") }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h, log := newHandler(t, fakeSigner{real.Validate, c.sign})
@@ -376,7 +384,7 @@ func BenchmarkDecode(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			var request signer.Request
-			if _, err := handler.Decode(body, &request); err != nil {
+			if _, err := handler.Decode(bytes.NewBuffer(body), &request); err != nil {
 				b.Fatal(err)
 			}
 			if _, err := s.Validate(b.Context(), &request); err != nil {

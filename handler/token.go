@@ -1,10 +1,11 @@
 package handler
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
+	"sync"
 
 	"videosdk-auth-endpoint/signer"
 
@@ -16,34 +17,57 @@ var (
 	errEncoding = errors.New("body is compressed")
 )
 
+// Header values that are the same for every token; nothing appends to them.
+var (
+	noStore   = []string{"no-store"}
+	jsonTypes = []string{"application/json; charset=utf-8"}
+)
+
 // token answers POST with a signed token: decode, validate, sign.
 func (h *Handler) token(c echo.Context) error {
 	x := c.(*exchange)
-	var request signer.Request
-	unread, err := decodeBody(c.Request(), &request)
+	request := tokenRequests.Get().(*signer.Request)
+	defer tokenRequests.Put(request)
+	*request = signer.Request{}
+	unread, err := h.decodeBody(x, request)
 	if err != nil {
 		return err
 	}
-	ctx := c.Request().Context()
-	grant, err := h.signer.Validate(ctx, &request)
+	ctx := x.Request().Context()
+	grant, err := h.signer.Validate(ctx, request)
 	if err != nil {
 		if unread != "" {
 			return &unreadError{err, unread}
 		}
 		return fmt.Errorf("validate: %w", err)
 	}
-	x.grant = grant
-	x.token, err = h.signer.Sign(ctx, grant)
+	token, err := h.signer.Sign(ctx, grant)
 	if err != nil {
 		return fmt.Errorf("sign: %w", err)
 	}
+	x.issued = grant
+	header := x.Response().Header()
+	header[echo.HeaderCacheControl], header[echo.HeaderContentType] = noStore, jsonTypes
+	buffer := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(buffer)
+	buffer.Reset()
 	// a token needs no escaping in JSON
-	answer := append(append(append(make([]byte, 0, 1024), `{"signature":"`...), x.token.JWT...), `"}`...)
-	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
-	return c.Blob(http.StatusOK, "application/json; charset=utf-8", answer)
+	buffer.WriteString(`{"signature":"`)
+	buffer.WriteString(token.JWT)
+	buffer.WriteString(`"}`)
+	_, _ = x.Response().Write(buffer.Bytes()) // when it fails, the client is gone
+	return nil
 }
 
-func decodeBody(r *http.Request, into *signer.Request) (unread string, err error) {
+// tokenRequests holds requests to be used again.
+var tokenRequests = sync.Pool{New: func() any { return new(signer.Request) }}
+
+// buffers holds bodies, read and written. One that grew large is left to the garbage collector.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// decodeBody reads the request; the body is not kept.
+func (h *Handler) decodeBody(x *exchange, into *signer.Request) (unread string, err error) {
+	r := x.Request()
 	if encoding := r.Header.Get(echo.HeaderContentEncoding); encoding != "" && encoding != "identity" {
 		return "", errEncoding
 	}
@@ -51,12 +75,18 @@ func decodeBody(r *http.Request, into *signer.Request) (unread string, err error
 	if err != nil {
 		return "", err
 	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
+	buffer := buffers.Get().(*bytes.Buffer)
+	defer func() {
+		if buffer.Cap() <= 4<<10 {
+			buffers.Put(buffer)
+		}
+	}()
+	buffer.Reset()
+	if _, err := buffer.ReadFrom(http.MaxBytesReader(x.Response().Writer, r.Body, int64(h.config.BodyLimit))); err != nil {
 		return "", fmt.Errorf("read the body: %w", err)
 	}
-	if !ok && len(body) > 0 {
+	if !ok && buffer.Len() > 0 {
 		return otherType, nil
 	}
-	return decode(body, into)
+	return decode(buffer, into)
 }

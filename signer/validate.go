@@ -58,8 +58,11 @@ type claim struct {
 	text   string
 }
 
-// Host reports whether the token makes its bearer host or co-host.
-func (g *Grant) Host() bool { return g.claims[role].number == 1 }
+// Roles names the values of role_type.
+var Roles = []string{"participant", "host"}
+
+// Role is the role that the token gives, one of Roles.
+func (g *Grant) Role() string { return Roles[g.claims[role].number] }
 
 // SessionName is the name of the session that the token opens.
 func (g *Grant) SessionName() string { return g.claims[sessionName].text }

@@ -1,43 +1,66 @@
-// Package telemetry makes the service observable: its log and its metrics.
 package telemetry
 
 import (
-	"errors"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"log/slog"
 	"os"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
-// Config is what the environment sets of the service's telemetry.
-type Config struct {
-	LogLevel  slog.Level `default:"info" desc:"debug, info, warn or error; health and metrics requests are logged at debug" envconfig:"LOG_LEVEL"`
-	LogFormat string     `desc:"json or text; without it json, and text on a terminal" envconfig:"LOG_FORMAT"`
-}
+// The keys of attributes that name people and sessions, which LOG_HASH_KEY hides.
+const (
+	SessionNameKey  = "session_name"
+	UserIdentityKey = "user_identity"
+	UserKeyKey      = "user_key"
+)
 
-// Validate returns the settings' mistake.
-func (c *Config) Validate() error {
-	switch c.LogFormat {
-	case "", "json", "text":
-		return nil
-	default:
-		return errors.New("LOG_FORMAT: want json or text")
-	}
-}
-
-// NewLog returns a logger that writes lines to w.
-func NewLog(c Config, w io.Writer) *slog.Logger {
+// NewLog returns a logger that writes lines to w, each with the trace and span of its context. What w writes to decides
+// on their format, where LOG_FORMAT does not.
+func NewLog(c Config, w io.Writer, destination *os.File) *slog.Logger {
 	options := &slog.HandlerOptions{Level: c.LogLevel}
-	if c.LogFormat == "text" || c.LogFormat == "" && isTerminal(w) {
-		return slog.New(slog.NewTextHandler(w, options))
+	if c.LogHashKey != "" {
+		options.ReplaceAttr = hashNames([]byte(c.LogHashKey))
 	}
-	return slog.New(slog.NewJSONHandler(w, options))
+	var lines slog.Handler = slog.NewJSONHandler(w, options)
+	if c.LogFormat == "text" || c.LogFormat == "" && isTerminal(destination) {
+		lines = slog.NewTextHandler(w, options)
+	}
+	return slog.New(traced{lines})
 }
 
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
+// hashNames replaces names by a keyed hash: the same name can be followed through the log, but not read from it.
+func hashNames(key []byte) func([]string, slog.Attr) slog.Attr {
+	return func(_ []string, a slog.Attr) slog.Attr {
+		switch a.Key {
+		case SessionNameKey, UserIdentityKey, UserKeyKey:
+			mac := hmac.New(sha256.New, key)
+			mac.Write([]byte(a.Value.String()))
+			return slog.String(a.Key, hex.EncodeToString(mac.Sum(nil)[:16]))
+		}
+		return a
 	}
+}
+
+func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
+
+// traced adds the context's trace and span to each line.
+type traced struct{ slog.Handler }
+
+func (h traced) Handle(ctx context.Context, r slog.Record) error {
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
+		r.AddAttrs(slog.String("trace_id", span.TraceID().String()), slog.String("span_id", span.SpanID().String()))
+	}
+	return h.Handler.Handle(ctx, r) //nolint:wrapcheck // it is the wrapped handler's to say
+}
+
+func (h traced) WithAttrs(attrs []slog.Attr) slog.Handler { return traced{h.Handler.WithAttrs(attrs)} }
+
+func (h traced) WithGroup(name string) slog.Handler { return traced{h.Handler.WithGroup(name)} }

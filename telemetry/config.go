@@ -1,0 +1,50 @@
+// Package telemetry makes the service observable: its log, its metrics and its traces. It decorates the signer from
+// outside and watches HTTP requests for the handler.
+package telemetry
+
+import (
+	"errors"
+	"log/slog"
+
+	"videosdk-auth-endpoint/signer"
+)
+
+// Config is what the environment sets of the service's telemetry. The SDK and the exporter read the other variables of
+// OpenTelemetry themselves: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS, ….
+type Config struct {
+	LogLevel   slog.Level    `default:"info" desc:"debug, info, warn or error; health and metrics requests are logged at debug" envconfig:"LOG_LEVEL"`
+	LogFormat  string        `desc:"json or text; without it json, and text on a terminal" envconfig:"LOG_FORMAT"`
+	LogHashKey signer.Secret `desc:"a key of at least 16 characters; with it the log has keyed hashes in place of session names, identities and user keys" envconfig:"LOG_HASH_KEY"`
+
+	TracesExporter string `desc:"otlp or none; without it otlp where an endpoint is set, else none" envconfig:"OTEL_TRACES_EXPORTER"`
+	Endpoint       string `desc:"the URL of the OTLP collector" envconfig:"OTEL_EXPORTER_OTLP_ENDPOINT"`
+	TracesEndpoint string `desc:"the same, for traces alone" envconfig:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"`
+	Protocol       string `default:"http/protobuf" desc:"http/protobuf or grpc" envconfig:"OTEL_EXPORTER_OTLP_PROTOCOL"`
+	TracesProtocol string `desc:"the same, for traces alone" envconfig:"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"`
+	Disabled       bool   `default:"false" desc:"true turns tracing off, whatever else is set" envconfig:"OTEL_SDK_DISABLED"`
+	QueueSize      uint16 `default:"2048" desc:"how many spans may wait for the collector; more are dropped and counted" envconfig:"OTEL_BSP_MAX_QUEUE_SIZE"`
+}
+
+// minHashKey keeps short keys, which can be found by trying, out.
+const minHashKey = 16
+
+// Validate returns every mistake of the settings, joined.
+func (c *Config) Validate() error {
+	var mistakes []error
+	oneOf := func(variable, value, a, b string) {
+		if value != "" && value != a && value != b {
+			mistakes = append(mistakes, errors.New(variable+": want "+a+" or "+b))
+		}
+	}
+	oneOf("LOG_FORMAT", c.LogFormat, "json", "text")
+	oneOf("OTEL_TRACES_EXPORTER", c.TracesExporter, "otlp", "none")
+	oneOf("OTEL_EXPORTER_OTLP_PROTOCOL", c.Protocol, protocolHTTP, protocolGRPC)
+	oneOf("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", c.TracesProtocol, protocolHTTP, protocolGRPC)
+	if c.LogHashKey != "" && len(c.LogHashKey) < minHashKey {
+		mistakes = append(mistakes, errors.New("LOG_HASH_KEY: want at least 16 characters"))
+	}
+	if c.QueueSize == 0 {
+		mistakes = append(mistakes, errors.New("OTEL_BSP_MAX_QUEUE_SIZE: want 1 to 65535"))
+	}
+	return errors.Join(mistakes...)
+}

@@ -1,0 +1,353 @@
+package telemetry_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.opentelemetry.io/otel/trace"
+
+	"videosdk-auth-endpoint/signer"
+	"videosdk-auth-endpoint/telemetry"
+)
+
+var expected = []telemetry.Series{{Method: "POST", Route: "/", Status: 200}, {Method: "POST", Route: "/", Status: 400}}
+
+func newMetrics(t testing.TB) (*telemetry.Metrics, *prometheus.Registry) {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	return telemetry.NewMetrics(registry, telemetry.Build{Version: "v1", Revision: "abc"}, signer.Properties(), expected), registry
+}
+
+func scrape(t testing.TB, registry *prometheus.Registry) string {
+	t.Helper()
+	recorder := httptest.NewRecorder()
+	telemetry.Handler(registry).ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	return recorder.Body.String()
+}
+
+func newSigner(t testing.TB) signer.Signer {
+	t.Helper()
+	s, err := signer.New(signer.Config{DefaultTTL: time.Hour, MaxTTL: time.Hour}, signer.Credentials{Key: "k", Secret: "s"}, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// failing validates, but can't sign.
+type failing struct{ signer.Signer }
+
+func (failing) Sign(context.Context, *signer.Grant) (signer.Token, error) {
+	return signer.Token{}, errors.New("no hash today")
+}
+
+func request(properties map[string]string) *signer.Request {
+	r := new(signer.Request)
+	for name, value := range properties {
+		r.Set(name, signer.Value{Kind: signer.KindString, String: value})
+	}
+	return r
+}
+
+var valid = map[string]string{"sessionName": "secret session", "role": "1", "userIdentity": "secret user"}
+
+// TestEverySeriesExists: rate() needs each from the first scrape.
+func TestEverySeriesExists(t *testing.T) {
+	_, registry := newMetrics(t)
+	text := scrape(t, registry)
+	for _, want := range []string{
+		`videosdk_token_validations_total{result="valid"} 0`,
+		`videosdk_token_validations_total{result="invalid"} 0`,
+		`videosdk_token_signatures_total{result="ok"} 0`,
+		`videosdk_token_signatures_total{result="error"} 0`,
+		`videosdk_tokens_issued_total{role="host"} 0`,
+		`videosdk_tokens_issued_total{role="participant"} 0`,
+		`videosdk_token_validation_duration_seconds_count 0`,
+		`videosdk_token_signing_duration_seconds_count 0`,
+		`videosdk_trace_spans_total{result="exported"} 0`,
+		`videosdk_trace_spans_total{result="failed"} 0`,
+		`videosdk_trace_spans_total{result="dropped"} 0`,
+		`http_server_request_duration_seconds_count{http_request_method="POST",http_response_status_code="200",http_route="/"} 0`,
+		`videosdk_build_info{goversion="go`,
+		`revision="abc",version="v1"} 1`,
+		`go_goroutines `, `process_cpu_seconds_total `,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	for _, p := range signer.Properties() {
+		for _, rule := range p.Rules() {
+			if want := `videosdk_token_validation_failures_total{property="` + p.Name + `",rule="` + string(rule) + `"} 0`; !strings.Contains(text, want) {
+				t.Errorf("no %s", want)
+			}
+		}
+	}
+}
+
+func TestMetricNames(t *testing.T) {
+	_, registry := newMetrics(t)
+	problems, err := testutil.GatherAndLint(registry)
+	if err != nil || len(problems) > 0 {
+		t.Errorf("%v %v", problems, err)
+	}
+}
+
+func TestCounts(t *testing.T) {
+	m, registry := newMetrics(t)
+	s := telemetry.Count(newSigner(t), m)
+	for _, r := range []*signer.Request{request(valid), request(map[string]string{"sessionName": "a", "role": "0"}), request(map[string]string{"role": "2"})} {
+		if grant, err := s.Validate(t.Context(), r); err == nil {
+			if _, err := s.Sign(t.Context(), grant); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	broken := telemetry.Count(failing{newSigner(t)}, m)
+	grant, err := broken.Validate(t.Context(), request(valid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := broken.Sign(t.Context(), grant); err == nil {
+		t.Error("no error")
+	}
+	text := scrape(t, registry)
+	for _, want := range []string{
+		`videosdk_token_validations_total{result="valid"} 3`,
+		`videosdk_token_validations_total{result="invalid"} 1`,
+		`videosdk_token_validation_failures_total{property="role",rule="range"} 1`,
+		`videosdk_token_validation_failures_total{property="sessionName",rule="required"} 1`,
+		`videosdk_token_validation_duration_seconds_count 4`,
+		`videosdk_token_signatures_total{result="ok"} 2`,
+		`videosdk_token_signatures_total{result="error"} 1`,
+		`videosdk_token_signing_duration_seconds_count 3`,
+		`videosdk_tokens_issued_total{role="host"} 1`,
+		`videosdk_tokens_issued_total{role="participant"} 1`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+}
+
+// TestNothingOfAClientIsALabel: whatever a client sends, the number of series stays.
+func TestNothingOfAClientIsALabel(t *testing.T) {
+	m, registry := newMetrics(t)
+	requests := telemetry.NewRequests(m, nil)
+	end := func(method string, status int) {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
+		r.Method = method
+		requests.End(requests.Start(r, ""), r, "", "192.0.2.1", status, time.Millisecond)
+	}
+	end("BREW", 404)
+	before := strings.Count(scrape(t, registry), "\n")
+	for _, method := range []string{"PROPFIND", "X", "post"} {
+		end(method, 404)
+	}
+	if after := strings.Count(scrape(t, registry), "\n"); after != before {
+		t.Errorf("%d lines became %d", before, after)
+	}
+}
+
+// collector is an OTLP collector's front door.
+func collector(t *testing.T, answer http.HandlerFunc) {
+	t.Helper()
+	server := httptest.NewServer(answer)
+	t.Cleanup(server.Close)
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.URL)
+}
+
+func newTracing(t *testing.T, m *telemetry.Metrics, queue uint16) *telemetry.Tracing {
+	t.Helper()
+	c := telemetry.Config{TracesExporter: "otlp", Protocol: "http/protobuf", QueueSize: queue}
+	tracing, err := telemetry.NewTracing(t.Context(), c, telemetry.Build{}, m, slog.New(slog.DiscardHandler))
+	if err != nil || tracing == nil {
+		t.Fatalf("%v %v", tracing, err)
+	}
+	return tracing
+}
+
+func TestTracingIsOffWithoutACollector(t *testing.T) {
+	m, _ := newMetrics(t)
+	for _, c := range []telemetry.Config{
+		{},
+		{TracesExporter: "none", Endpoint: "http://127.0.0.1:4318"},
+		{TracesExporter: "otlp", Disabled: true},
+	} {
+		tracing, err := telemetry.NewTracing(t.Context(), c, telemetry.Build{}, m, slog.New(slog.DiscardHandler))
+		if tracing != nil || err != nil {
+			t.Errorf("%+v: %v %v", c, tracing, err)
+		}
+	}
+	s := newSigner(t)
+	if telemetry.Trace(s, nil) != s {
+		t.Error("a signer without tracing is wrapped")
+	}
+}
+
+// TestSlowCollector: spans beyond the queue are dropped and counted, at once, and every span is accounted for.
+func TestSlowCollector(t *testing.T) {
+	release := make(chan struct{})
+	collector(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-release
+	})
+	m, registry := newMetrics(t)
+	tracing := newTracing(t, m, 10)
+	s := telemetry.Trace(newSigner(t), tracing)
+	for range 100 {
+		if _, err := s.Validate(t.Context(), request(valid)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if text := scrape(t, registry); !strings.Contains(text, `videosdk_trace_spans_total{result="dropped"} 90`) {
+		t.Errorf("not 90 of 100 spans dropped:\n%s", lines(text, "videosdk_trace_spans_total"))
+	}
+	close(release)
+	if err := tracing.Flush(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if text := scrape(t, registry); !strings.Contains(text, `videosdk_trace_spans_total{result="exported"} 10`) {
+		t.Errorf("not 10 spans exported:\n%s", lines(text, "videosdk_trace_spans_total"))
+	}
+}
+
+func TestCollectorThatRefuses(t *testing.T) {
+	collector(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) })
+	m, registry := newMetrics(t)
+	tracing := newTracing(t, m, 10)
+	if _, err := telemetry.Trace(newSigner(t), tracing).Validate(t.Context(), request(valid)); err != nil {
+		t.Fatal(err)
+	}
+	_ = tracing.Flush(t.Context())
+	if text := scrape(t, registry); !strings.Contains(text, `videosdk_trace_spans_total{result="failed"} 1`) {
+		t.Errorf("not one span failed:\n%s", lines(text, "videosdk_trace_spans_total"))
+	}
+}
+
+func lines(text, with string) string {
+	var found []string
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, with) {
+			found = append(found, line)
+		}
+	}
+	return strings.Join(found, "")
+}
+
+func TestLog(t *testing.T) {
+	span := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}})
+	ctx := trace.ContextWithSpanContext(t.Context(), span)
+	write := func(c telemetry.Config) map[string]any {
+		var out bytes.Buffer
+		telemetry.NewLog(c, &out, os.Stdout).InfoContext(ctx, "request", "session_name", "room", "user_identity", "ann", "user_key", "key", "path", "/")
+		var line map[string]any
+		if err := json.Unmarshal(out.Bytes(), &line); err != nil {
+			t.Fatalf("%s: %v", out.Bytes(), err)
+		}
+		return line
+	}
+	plain := write(telemetry.Config{LogFormat: "json"})
+	if plain["trace_id"] != span.TraceID().String() || plain["span_id"] != span.SpanID().String() || plain["session_name"] != "room" {
+		t.Errorf("line %v", plain)
+	}
+	hashed := write(telemetry.Config{LogFormat: "json", LogHashKey: "0123456789abcdef"})
+	again := write(telemetry.Config{LogFormat: "json", LogHashKey: "0123456789abcdef"})
+	other := write(telemetry.Config{LogFormat: "json", LogHashKey: "another-key-16-b"})
+	for _, key := range []string{"session_name", "user_identity", "user_key"} {
+		if hashed[key] == plain[key] || hashed[key] != again[key] || hashed[key] == other[key] {
+			t.Errorf("%s: %v, %v, %v", key, hashed[key], again[key], other[key])
+		}
+	}
+	if hashed["path"] != "/" {
+		t.Errorf("line %v", hashed)
+	}
+}
+
+func TestLogFormat(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for format, start := range map[string]string{"": "{", "json": "{", "text": "time="} {
+		var out bytes.Buffer
+		telemetry.NewLog(telemetry.Config{LogFormat: format}, &out, file).Info("hello")
+		if !strings.HasPrefix(out.String(), start) {
+			t.Errorf("format %q to a file: %s", format, out.String())
+		}
+	}
+}
+
+// blocked is an output that nobody reads.
+type blocked struct{ release chan struct{} }
+
+func (b blocked) Write(p []byte) (int, error) {
+	<-b.release
+	return len(p), nil
+}
+
+// TestBlockedOutput: a log line never stops a token.
+func TestBlockedOutput(t *testing.T) {
+	out := blocked{make(chan struct{})}
+	l := telemetry.NewLines(out)
+	line := []byte(strings.Repeat("x", 1<<10))
+	for range 4096 {
+		if n, err := l.Write(line); n != len(line) || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	dropped := testutil.ToFloat64(l)
+	if dropped < 2048 || dropped > 3072 { // 1 MiB waits, and up to 1 MiB is being written
+		t.Errorf("%v of 4096 lines of 1 KiB dropped", dropped)
+	}
+	late, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	l.Close(late) // does not wait for ever
+	close(out.release)
+	l.Close(t.Context())
+}
+
+func TestLinesArriveInOrder(t *testing.T) {
+	var out bytes.Buffer
+	l := telemetry.NewLines(&out)
+	var want strings.Builder
+	for i := range 1000 {
+		line := strings.Repeat("x", i%50) + "\n"
+		want.WriteString(line)
+		_, _ = l.Write([]byte(line))
+	}
+	l.Close(t.Context())
+	if out.String() != want.String() {
+		t.Errorf("%d bytes, want %d", out.Len(), want.Len())
+	}
+	if _, _ = l.Write([]byte("late")); testutil.ToFloat64(l) != 1 {
+		t.Error("a line after Close is not counted")
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	c := telemetry.Config{LogFormat: "xml", LogHashKey: "short", TracesExporter: "zipkin", Protocol: "http/json", TracesProtocol: "smoke"}
+	err := c.Validate()
+	for _, want := range []string{"LOG_FORMAT", "LOG_HASH_KEY", "OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_BSP_MAX_QUEUE_SIZE"} {
+		if err == nil || !strings.Contains(err.Error(), want+": want ") {
+			t.Errorf("no %s in %v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "short") {
+		t.Error("a secret is in the message")
+	}
+}
