@@ -6,7 +6,7 @@ IMAGE        ?= videosdk-auth-endpoint:$(VERSION)
 BUILDER      ?= docker build
 FUZZTIME     ?= 10m
 
-.PHONY: help run test race lint fmt bench fuzz vulncheck build image
+.PHONY: help run test unit e2e race lint fmt bench bench-load fuzz vulncheck build image
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -14,21 +14,31 @@ help: ## list the targets
 run: ## serve, with the settings of the environment and .env
 	go run .
 
-test: ## run all tests
+test: unit e2e ## run all tests; the first time builds Prometheus and the OpenTelemetry Collector, which takes minutes
+
+unit: ## run the tests that need nothing but Go
 	go vet ./...
 	go test ./...
+
+e2e: ## run the tests against the real Prometheus and OpenTelemetry Collector
+	cd e2e && go vet ./... && go test -timeout 30m ./...
 
 race: ## run all tests with the race detector
 	CGO_ENABLED=1 go test -race ./...
 
 lint: ## run the linters
 	$(GOLANGCI_LINT) run ./...
+	cd e2e && $(GOLANGCI_LINT) run ./...
 
 fmt: ## format the code
 	$(GOLANGCI_LINT) fmt ./...
 
 bench: ## run the benchmarks, ours beside their references
 	go test -run '^$$' -bench . ./signer ./handler
+
+bench-load: ## print the CPU per request beside a bare Echo; needs Linux, wrk and two cores
+	CGO_ENABLED=0 go build -o e2e/bin/videosdk-auth-endpoint .
+	cd e2e && go build -o bin/ ./bareecho ./otelcol && go run ./loadbench
 
 fuzz: ## run each fuzz test for FUZZTIME
 	go test ./handler -run '^$$' -fuzz FuzzToken -fuzztime $(FUZZTIME) -fuzzminimizetime 5x

@@ -106,23 +106,31 @@ func serve(ctx context.Context) error {
 	log.Info("listening", "address", server.Addr().String(), "admin_address", server.AdminAddr().String(), "token_path", c.http.TokenPath, "version", build().Version)
 
 	err = server.Run(ctx, signals)
-	flush, cancel := context.WithTimeout(ctx, flushTimeout)
-	defer cancel()
-	if err = errors.Join(err, tracing.Flush(flush)); err != nil {
+	if err = errors.Join(err, within(ctx, flushTimeout, tracing.Flush)); err != nil {
+		log.Error("stopped", "error", err)
 		err = fmt.Errorf("stopped: %w", err)
+	} else {
+		log.Info("stopped")
 	}
-	log.Info("stopped", "error", err)
-	lines.Close(flush)
-	return err
+	return errors.Join(err, within(ctx, linesTimeout, lines.Close))
+}
+
+func within(ctx context.Context, limit time.Duration, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return f(ctx)
 }
 
 // gcPercent trades memory that the service hardly uses (16 MiB of heap before the first collection) for time: its garbage
 // is small and dies young. GOGC wins, and GOMEMLIMIT bounds it.
 const gcPercent = 400
 
-// flushTimeout is how long a collector may take for the last spans, and standard output for the last lines. SHUTDOWN_DELAY, SHUTDOWN_TIMEOUT and this together
-// stay below the 30 s that Kubernetes gives.
-const flushTimeout = 5 * time.Second
+// How long a collector may take for the last spans, and standard output for the last lines. SHUTDOWN_DELAY,
+// SHUTDOWN_TIMEOUT and these together stay below the 30 s that Kubernetes gives.
+const (
+	flushTimeout = 5 * time.Second
+	linesTimeout = time.Second
+)
 
 // config is what the environment sets, package by package.
 type config struct {

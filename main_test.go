@@ -626,9 +626,12 @@ func TestTokenCommand(t *testing.T) {
 // TestLog: one line per token request; no secret and no token in it, whatever was asked.
 func TestLog(t *testing.T) {
 	s := start(t, credentials("LOG_LEVEL=debug"))
-	ok := post(t, s.url, `{"sessionName":"a","role":1}`)
+	ok := post(t, s.url, `{"sessionName":"a","role":1,"userIdentity":"ann","expirationSeconds":1800}`)
 	line := s.next(t, "request")
-	for key, want := range map[string]any{"status": 200.0, "method": "POST", "path": "/", "outcome": "ok", "level": "INFO", "request_id": ok.header.Get("X-Request-Id")} {
+	for key, want := range map[string]any{
+		"role": "host", "session_name": "a", "user_identity": "ann", "lifetime_s": 1800.0, "client": "127.0.0.1",
+		"status": 200.0, "method": "POST", "path": "/", "outcome": "ok", "level": "INFO", "request_id": ok.header.Get("X-Request-Id"),
+	} {
 		if line[key] != want {
 			t.Errorf("%s is %v, want %v", key, line[key], want)
 		}

@@ -219,10 +219,14 @@ func (h *Handler) logExchange(ctx context.Context, x *exchange, client string, t
 		attrs = append(attrs,
 			slog.String("role", g.Role()),
 			slog.String(telemetry.SessionNameKey, g.SessionName()),
-			slog.String(telemetry.UserIdentityKey, g.UserIdentity()),
-			slog.String(telemetry.UserKeyKey, g.UserKey()),
 			slog.Int64("lifetime_s", int64(g.Lifetime()/time.Second)),
 		)
+		if identity := g.UserIdentity(); identity != "" {
+			attrs = append(attrs, slog.String(telemetry.UserIdentityKey, identity))
+		}
+		if key := g.UserKey(); key != "" {
+			attrs = append(attrs, slog.String(telemetry.UserKeyKey, key))
+		}
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))

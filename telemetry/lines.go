@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 	"time"
@@ -67,8 +68,8 @@ func (l *Lines) run() {
 	}
 }
 
-// Close writes what is left, for as long as the context allows.
-func (l *Lines) Close(ctx context.Context) {
+// Close writes what is left, for as long as the context allows. Its error says that lines were lost.
+func (l *Lines) Close(ctx context.Context) error {
 	l.mu.Lock()
 	if !l.closed {
 		l.closed = true
@@ -77,7 +78,9 @@ func (l *Lines) Close(ctx context.Context) {
 	l.mu.Unlock()
 	select {
 	case <-l.done:
+		return nil
 	case <-ctx.Done():
+		return errors.New("log lines were lost: the output is blocked")
 	}
 }
 

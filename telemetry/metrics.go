@@ -26,6 +26,7 @@ type Metrics struct {
 	signingDuration    prometheus.Histogram
 	issued             map[string]prometheus.Counter // by role
 	spans              map[string]prometheus.Counter // by result
+	ready              prometheus.Gauge
 	requests           *prometheus.HistogramVec
 	request            map[Series]prometheus.Observer
 }
@@ -93,11 +94,12 @@ func NewMetrics(registry prometheus.Registerer, b Build, properties []signer.Pro
 		signingDuration:    prometheus.NewHistogram(histogram("videosdk_token_signing_duration_seconds", "Time to sign a token.", microseconds)),
 		issued:             results(counter("videosdk_tokens_issued_total", "Tokens issued, by the role that they give.", "role"), signer.Roles...),
 		spans:              results(counter("videosdk_trace_spans_total", "Sampled spans, by what became of them: exported, refused by the collector (failed), or dropped because the queue for it was full.", "result"), resultExported, resultFailed, resultDropped),
+		ready:              prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_ready", Help: "1 while the service takes requests, 0 before and while it drains."}),
 		requests:           prometheus.NewHistogramVec(histogram("http_server_request_duration_seconds", "Duration of HTTP requests.", milliseconds), []string{"http_request_method", "http_route", "http_response_status_code"}),
 		request:            map[Series]prometheus.Observer{},
 	}
 	registry.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.validationDuration, m.signingDuration, m.requests)
+		m.validationDuration, m.signingDuration, m.ready, m.requests)
 	failures := counter("videosdk_token_validation_failures_total", "Properties of token requests that broke a rule.", "property", "rule")
 	for _, p := range properties {
 		for _, rule := range p.Rules() {

@@ -25,6 +25,15 @@ type Requests struct {
 // NewRequests returns a watcher of requests; tracing may be nil.
 func NewRequests(m *Metrics, t *Tracing) *Requests { return &Requests{m, t} }
 
+// Ready says whether the service takes requests.
+func (o *Requests) Ready(ready bool) {
+	if ready {
+		o.metrics.ready.Set(1)
+	} else {
+		o.metrics.ready.Set(0)
+	}
+}
+
 // Start begins the request's span, as a child of the client's where it sent one. The context holds it.
 func (o *Requests) Start(r *http.Request, route string) context.Context {
 	ctx := r.Context()

@@ -81,6 +81,7 @@ func TestEverySeriesExists(t *testing.T) {
 		`videosdk_trace_spans_total{result="failed"} 0`,
 		`videosdk_trace_spans_total{result="dropped"} 0`,
 		`http_server_request_duration_seconds_count{http_request_method="POST",http_response_status_code="200",http_route="/"} 0`,
+		`videosdk_ready 0`,
 		`videosdk_build_info{goversion="go`,
 		`revision="abc",version="v1"} 1`,
 		`go_goroutines `, `process_cpu_seconds_total `,
@@ -316,9 +317,13 @@ func TestBlockedOutput(t *testing.T) {
 	}
 	late, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	l.Close(late) // does not wait for ever
+	if err := l.Close(late); err == nil {
+		t.Error("lines were lost, and nobody was told")
+	}
 	close(out.release)
-	l.Close(t.Context())
+	if err := l.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestLinesArriveInOrder(t *testing.T) {
@@ -330,7 +335,9 @@ func TestLinesArriveInOrder(t *testing.T) {
 		want.WriteString(line)
 		_, _ = l.Write([]byte(line))
 	}
-	l.Close(t.Context())
+	if err := l.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
 	if out.String() != want.String() {
 		t.Errorf("%d bytes, want %d", out.Len(), want.Len())
 	}

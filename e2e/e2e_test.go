@@ -1,0 +1,219 @@
+// Package e2e proves the service against the real things around it: Prometheus, the OpenTelemetry Collector.
+// They are built from their modules, at the versions in go.mod, the first time that the tests run.
+package e2e_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+const chart = "../charts/videosdk-auth-endpoint"
+
+var bin string
+
+func TestMain(m *testing.M) {
+	var err error
+	if bin, err = filepath.Abs("bin"); err != nil {
+		panic(err)
+	}
+	// Go links a binary again only when something has changed
+	for _, build := range [][]string{
+		{"-C", "..", "-o", bin + "/videosdk-auth-endpoint", "."},
+		{"-o", bin + "/otelcol", "./otelcol"},
+		{"-o", bin + "/prometheus", "github.com/prometheus/prometheus/cmd/prometheus"},
+		{"-o", bin + "/promtool", "github.com/prometheus/prometheus/cmd/promtool"},
+	} {
+		cmd := exec.Command("go", "build")
+		cmd.Args = append(cmd.Args, build...)
+		// -C must come first
+		cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), "CGO_ENABLED=0"), os.Stderr, os.Stderr
+		if err := cmd.Run(); err != nil {
+			panic(fmt.Sprintf("go build %v: %v", build, err))
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// process is a program that runs until the test ends.
+type process struct {
+	cmd  *exec.Cmd
+	done chan struct{}
+
+	mu     sync.Mutex
+	output bytes.Buffer
+	lines  chan string
+}
+
+// start runs a program of bin/; its output is shown when the test fails.
+func start(t *testing.T, env []string, name string, args ...string) *process {
+	t.Helper()
+	p := &process{cmd: exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(bin, name), args...), done: make(chan struct{}), lines: make(chan string, 1<<20)}
+	p.cmd.Dir, p.cmd.Env = t.TempDir(), env
+	reader, writer := io.Pipe()
+	p.cmd.Stdout, p.cmd.Stderr = writer, writer
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	scanned := make(chan struct{})
+	go func() {
+		defer close(scanned)
+		scan := bufio.NewScanner(reader)
+		for scan.Buffer(nil, 1<<20); scan.Scan(); {
+			p.mu.Lock()
+			p.output.WriteString(scan.Text() + "\n")
+			p.mu.Unlock()
+			p.lines <- scan.Text()
+		}
+	}()
+	go func() {
+		defer close(p.done)
+		_ = p.cmd.Wait()
+		_ = writer.Close()
+		<-scanned
+		close(p.lines)
+	}()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		<-p.done
+		if t.Failed() {
+			text := p.text()
+			t.Logf("%s:\n%s", name, text[max(0, len(text)-4000):])
+		}
+	})
+	return p
+}
+
+func (p *process) text() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.output.String()
+}
+
+// stop sends the signal and waits for the end.
+func (p *process) stop(t *testing.T, signal os.Signal) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+	<-p.done
+}
+
+// service is the service under test.
+type service struct {
+	*process
+	url, admin string
+}
+
+func startService(t *testing.T, env ...string) *service {
+	t.Helper()
+	s := &service{process: start(t, append([]string{"PORT=0", "ADMIN_PORT=0", "SHUTDOWN_DELAY=0s", "ZOOM_VIDEO_SDK_KEY=hidden-key", "ZOOM_VIDEO_SDK_SECRET=hidden-secret"}, env...), "videosdk-auth-endpoint")}
+	for line := range s.lines {
+		var l struct {
+			Msg     string `json:"msg"`
+			Address string `json:"address"`
+			Admin   string `json:"admin_address"`
+		}
+		if err := json.Unmarshal([]byte(line), &l); err == nil && l.Msg == "listening" {
+			local := func(address string) string { return "http://127.0.0.1" + address[strings.LastIndex(address, ":"):] }
+			s.url, s.admin = local(l.Address), local(l.Admin)
+			return s
+		}
+	}
+	t.Fatal("the service did not start")
+	return nil
+}
+
+// freePort returns a port that nobody listens on.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// post sends a body to the token route and returns the status.
+func post(ctx context.Context, url, body string, header map[string]string) (status int, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	for name, value := range header {
+		request.Header.Set(name, value)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	return response.StatusCode, err
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return ""
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// eventually asks until the answer is yes.
+func eventually(t *testing.T, what string, ask func() bool) {
+	t.Helper()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	timeout := time.After(30 * time.Second)
+	for !ask() {
+		select {
+		case <-tick.C:
+		case <-timeout:
+			t.Fatalf("not within 30 s: %s", what)
+		}
+	}
+}
+
+// mixedLoad sends requests of every kind, some with a sampled trace of the client's, until the context ends.
+func mixedLoad(ctx context.Context, url string) (failed int) {
+	for i := 0; ctx.Err() == nil; i++ {
+		for _, body := range []string{
+			`{"sessionName":"hidden-session","role":1,"userIdentity":"hidden-user"}`,
+			`{"sessionName":"hidden-session","role":0}`,
+			`{"sessionName":"","role":7,"userIdentity":null,"geoRegions":"EU","expirationSeconds":1}`,
+			`{"sessionName":`,
+		} {
+			trace := map[string]string{"traceparent": fmt.Sprintf("00-%032x-%016x-01", i+1, 1)}
+			if _, err := post(ctx, url, body, trace); err != nil && ctx.Err() == nil {
+				failed++
+			}
+		}
+		_, _ = post(ctx, url+"/elsewhere", "", nil)
+	}
+	return failed
+}

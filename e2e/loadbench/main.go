@@ -1,0 +1,233 @@
+// Command loadbench prints what a token costs the server, beside a bare Echo with a constant answer: CPU per request,
+// throughput and p99, each server on one core in turn, round by round, with wrk on another core. It needs Linux with
+// taskset and wrk.
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const script = `wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+wrk.body = '{"sessionName": "Cool Cars", "role": 1, "sessionKey": "session123", "userIdentity": "user123"}'
+`
+
+type variant struct {
+	name, binary string
+	env          []string
+	results      []result
+}
+
+type result struct{ cpu, rps, p99 float64 } // µs per request, requests per second, ms
+
+func main() {
+	bin := flag.String("bin", "bin", "the folder of the binaries")
+	rounds := flag.Int("rounds", 5, "how often each server is measured; the table shows medians")
+	seconds := flag.Int("seconds", 4, "how long each measurement takes")
+	connections := flag.Int("connections", 64, "keep-alive connections")
+	flag.Parse()
+	if err := run(context.Background(), *bin, *rounds, *seconds, *connections); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, bin string, rounds, seconds, connections int) error {
+	dir, err := os.MkdirTemp("", "loadbench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	lua := filepath.Join(dir, "post.lua")
+	if err := os.WriteFile(lua, []byte(script), 0o600); err != nil {
+		return err
+	}
+	collector, endpoint, err := startCollector(ctx, bin, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = collector.Process.Kill() }()
+
+	credentials := []string{"ZOOM_VIDEO_SDK_KEY=key", "ZOOM_VIDEO_SDK_SECRET=secret"}
+	traced := func(share string) []string {
+		return append([]string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + endpoint, "OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=" + share}, credentials...)
+	}
+	variants := []*variant{
+		{name: "(a) bare Echo, constant answer", binary: "bareecho"},
+		{name: "(b) this service, metrics and log", binary: "videosdk-auth-endpoint", env: credentials},
+		{name: "(b') the same with LOG_LEVEL=error", binary: "videosdk-auth-endpoint", env: append([]string{"LOG_LEVEL=error"}, credentials...)},
+		{name: "(c) tracing 10 % to a collector", binary: "videosdk-auth-endpoint", env: traced("0.1")},
+		{name: "(d) tracing 100 % to a collector", binary: "videosdk-auth-endpoint", env: traced("1")},
+	}
+	for range rounds {
+		for _, v := range variants {
+			r, err := measure(ctx, filepath.Join(bin, v.binary), v.env, dir, lua, seconds, connections)
+			if err != nil {
+				return fmt.Errorf("%s: %w", v.name, err)
+			}
+			v.results = append(v.results, r)
+		}
+	}
+	fmt.Printf("%d rounds of %d s, %d connections, medians; ratios are medians of the rounds' ratios to (a)\n\n", rounds, seconds, connections)
+	fmt.Println("| | CPU µs/request | ratio | requests/s | ratio | p99 ms | ratio |\n|---|---|---|---|---|---|---|")
+	base := variants[0].results
+	for _, v := range variants {
+		column := func(get func(result) float64) (value, ratio float64) {
+			var values, ratios []float64
+			for i, r := range v.results {
+				values, ratios = append(values, get(r)), append(ratios, get(r)/get(base[i]))
+			}
+			return median(values), median(ratios)
+		}
+		cpu, cpuRatio := column(func(r result) float64 { return r.cpu })
+		rps, rpsRatio := column(func(r result) float64 { return r.rps })
+		p99, p99Ratio := column(func(r result) float64 { return r.p99 })
+		fmt.Printf("| %s | %.1f | %.2f | %.0f | %.2f | %.2f | %.2f |\n", v.name, cpu, cpuRatio, rps, rpsRatio, p99, p99Ratio)
+	}
+	return nil
+}
+
+func median(values []float64) float64 {
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+func startCollector(ctx context.Context, bin, dir string) (*exec.Cmd, string, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, "", err
+	}
+	config := fmt.Sprintf(`
+receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:%d"}}}}
+exporters: {nop: }
+service: {pipelines: {traces: {receivers: [otlp], exporters: [nop]}}, telemetry: {metrics: {level: none}, logs: {level: error}}}
+`, port)
+	file := filepath.Join(dir, "otelcol.yaml")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		return nil, "", err
+	}
+	cmd := exec.CommandContext(ctx, "taskset", "-c", "1", filepath.Join(bin, "otelcol"), "--config=file:"+file)
+	cmd.Stderr = os.Stderr
+	endpoint := fmt.Sprintf("http://127.0.0.1:%d", port)
+	if err := cmd.Start(); err != nil {
+		return nil, "", err
+	}
+	return cmd, endpoint, wait(ctx, endpoint)
+}
+
+// wait returns when somebody answers.
+func wait(ctx context.Context, url string) error {
+	for range 200 {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return err
+		}
+		if response, err := http.DefaultClient.Do(request); err == nil {
+			return response.Body.Close()
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return fmt.Errorf("%s does not answer", url)
+}
+
+var (
+	requestsLine = regexp.MustCompile(`(\d+) requests in`)
+	rpsLine      = regexp.MustCompile(`Requests/sec:\s+([\d.]+)`)
+	p99Line      = regexp.MustCompile(`99%\s+([\d.]+)(us|ms|s)`)
+	failedLine   = regexp.MustCompile(`(?m)^.*(Non-2xx|Socket errors).*$`)
+)
+
+func measure(ctx context.Context, binary string, env []string, dir, lua string, seconds, connections int) (r result, err error) {
+	port, err := freePort()
+	if err != nil {
+		return r, err
+	}
+	output, err := os.Create(filepath.Join(dir, "output"))
+	if err != nil {
+		return r, err
+	}
+	defer output.Close()
+	server := exec.CommandContext(ctx, "taskset", "-c", "0", binary)
+	server.Env = append(env, fmt.Sprintf("PORT=%d", port))
+	server.Stdout, server.Stderr = output, output
+	if err := server.Start(); err != nil {
+		return r, err
+	}
+	defer func() { _ = server.Process.Kill(); _ = server.Wait() }()
+	url := fmt.Sprintf("http://127.0.0.1:%d/", port)
+	if err := wait(ctx, url); err != nil {
+		return r, err
+	}
+	load := func(seconds int) (string, error) {
+		out, err := exec.CommandContext(ctx, "taskset", "-c", "1", "wrk", "-t1", "-c"+strconv.Itoa(connections), fmt.Sprintf("-d%ds", seconds), "--latency", "-s", lua, url).CombinedOutput()
+		if failed := failedLine.Find(out); err == nil && failed != nil {
+			err = fmt.Errorf("requests failed: %s", bytes.TrimSpace(failed))
+		}
+		return string(out), err
+	}
+	if _, err := load(1); err != nil {
+		return r, err
+	}
+	before, err := cpu(server.Process.Pid)
+	if err != nil {
+		return r, err
+	}
+	out, err := load(seconds)
+	if err != nil {
+		return r, err
+	}
+	after, err := cpu(server.Process.Pid)
+	if err != nil {
+		return r, err
+	}
+	n, rps, p99 := requestsLine.FindStringSubmatch(out), rpsLine.FindStringSubmatch(out), p99Line.FindStringSubmatch(out)
+	if n == nil || rps == nil || p99 == nil {
+		return r, fmt.Errorf("wrk said: %s", out)
+	}
+	number := func(s string) float64 { f, _ := strconv.ParseFloat(s, 64); return f }
+	r.cpu = (after - before) / number(n[1]) * 1e6
+	r.rps = number(rps[1])
+	r.p99 = number(p99[1]) * map[string]float64{"us": 1e-3, "ms": 1, "s": 1e3}[p99[2]]
+	return r, nil
+}
+
+// cpu is the time in seconds that a process has spent, in user and system mode.
+func cpu(pid int) (float64, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	// behind the name, which stands in brackets: utime and stime are fields 14 and 15, in ticks of 10 ms
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	var ticks float64
+	for _, field := range fields[11:13] {
+		n, err := strconv.ParseFloat(field, 64)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return ticks / 100, nil
+}
