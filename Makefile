@@ -38,7 +38,7 @@ bench: ## run the benchmarks, ours beside their references
 
 bench-load: ## print the CPU per request beside a bare Echo; needs Linux, wrk and two cores
 	CGO_ENABLED=0 go build -o e2e/bin/videosdk-auth-endpoint .
-	cd e2e && go build -o bin/ ./bareecho ./otelcol && go run ./loadbench
+	cd e2e && go build -o bin/ ./loadbench/bareecho ./otelcol && go run ./loadbench
 
 fuzz: ## run each fuzz test for FUZZTIME
 	go test ./handler -run '^$$' -fuzz FuzzToken -fuzztime $(FUZZTIME) -fuzzminimizetime 5x

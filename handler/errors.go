@@ -3,7 +3,6 @@ package handler
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 
@@ -72,13 +71,15 @@ func (h *Handler) explain(err error, c echo.Context) (status int, faults []fault
 		return one(http.StatusUnsupportedMediaType, "Content-Type", "must have charset utf-8, or none")
 	case errors.Is(err, errDraining):
 		return one(http.StatusServiceUnavailable, "server", "is shutting down")
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return one(http.StatusRequestTimeout, "body", "must arrive in time: it took too long")
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return one(http.StatusBadRequest, "body", "must be as long as Content-Length says: it ended early")
 	}
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return one(http.StatusRequestEntityTooLarge, "body", fmt.Sprintf("must be at most %d bytes", h.config.BodyLimit))
+	if body, ok := errors.AsType[*bodyError](err); ok {
+		if _, ok := errors.AsType[*http.MaxBytesError](body); ok {
+			return one(http.StatusRequestEntityTooLarge, "body", fmt.Sprintf("must be at most %d bytes", h.config.BodyLimit))
+		}
+		if errors.Is(body, os.ErrDeadlineExceeded) {
+			return one(http.StatusRequestTimeout, "body", "must arrive in time: it took too long")
+		}
+		return one(http.StatusBadRequest, "body", "must be as long as announced: the connection broke")
 	}
 	if e, ok := errors.AsType[*echo.HTTPError](err); ok {
 		switch e.Code {

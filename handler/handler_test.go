@@ -188,6 +188,37 @@ func TestErrors(t *testing.T) {
 	})
 }
 
+// TestBrokenConnection: a client that goes away in the middle of its body is no error of the server.
+func TestBrokenConnection(t *testing.T) {
+	for name, leave := range map[string]func(*net.TCPConn) error{
+		"closed": func(c *net.TCPConn) error { return c.CloseWrite() },
+		"reset":  func(c *net.TCPConn) error { return errors.Join(c.SetLinger(0), c.Close()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, log := newHandler(t, newSigner(t))
+			server := httptest.NewServer(h.Public)
+			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n")
+			if _, err := io.ReadFull(conn, make([]byte, len("HTTP/1.1 100 Continue\r\n\r\n"))); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.WriteString(conn, `{"sessionName":`)
+			if err := leave(conn.(*net.TCPConn)); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.ReadAll(conn) // until the server has answered
+			server.Close()
+			_ = conn.Close()
+			if line := log.String(); !strings.Contains(line, `"status":400,"outcome":"invalid"`) {
+				t.Errorf("log %s", line)
+			}
+		})
+	}
+}
+
 // TestServerErrors: what fails inside is told to the log, not to the client.
 func TestServerErrors(t *testing.T) {
 	real := newSigner(t)

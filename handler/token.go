@@ -17,6 +17,13 @@ var (
 	errEncoding = errors.New("body is compressed")
 )
 
+// bodyError is a body that did not arrive, which is the client's or its network's doing.
+type bodyError struct{ error }
+
+func (e *bodyError) Error() string { return "read the body: " + e.error.Error() }
+
+func (e *bodyError) Unwrap() error { return e.error }
+
 // Header values that are the same for every token; nothing appends to them.
 var (
 	noStore   = []string{"no-store"}
@@ -83,7 +90,7 @@ func (h *Handler) decodeBody(x *exchange, into *signer.Request) (unread string, 
 	}()
 	buffer.Reset()
 	if _, err := buffer.ReadFrom(http.MaxBytesReader(x.Response().Writer, r.Body, int64(h.config.BodyLimit))); err != nil {
-		return "", fmt.Errorf("read the body: %w", err)
+		return "", &bodyError{err}
 	}
 	if !ok && buffer.Len() > 0 {
 		return otherType, nil

@@ -82,9 +82,6 @@ var propertyIndex = func() map[string]int {
 // regionCodes are the values of Zoom's geo_regions.
 var regionCodes = [...]string{"AU", "BR", "CA", "CN", "DE", "HK", "IN", "JP", "MX", "NL", "SG", "US"}
 
-// RegionCodes returns the codes that a Regions property may hold.
-func RegionCodes() []string { return append([]string(nil), regionCodes[:]...) }
-
 // Rules returns every rule that a request can break with this property.
 func (p Property) Rules() []Rule {
 	rules := []Rule{RuleType}

@@ -55,9 +55,6 @@ func New(c Config, credentials Credentials, clock func() time.Time) (*HS256, err
 	return s, nil
 }
 
-// Properties returns the rules in force, in the order in which violations are listed.
-func (s *HS256) Properties() []Property { return append([]Property(nil), s.properties[:]...) }
-
 // Properties returns the rules under the default configuration, in the order in which violations are listed.
 func Properties() []Property { return append([]Property(nil), properties[:]...) }
 
