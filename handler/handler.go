@@ -208,8 +208,8 @@ func (h *Handler) logExchange(ctx context.Context, x *exchange, client string, t
 	attrs := make([]slog.Attr, 0, 16)
 	attrs = append(attrs,
 		slog.String("request_id", x.id),
-		slog.String("method", x.Request().Method),
-		slog.String("path", x.Request().URL.Path),
+		slog.String("method", clip(x.Request().Method)),
+		slog.String("path", clip(x.Request().URL.Path)),
 		slog.Int("status", status),
 		slog.String("outcome", outcome(status)),
 		slog.Int64("duration_us", took.Microseconds()),
@@ -238,4 +238,13 @@ func (h *Handler) logExchange(ctx context.Context, x *exchange, client string, t
 	record := slog.NewRecord(time.Now(), level, "request", 0)
 	record.AddAttrs(attrs...)
 	_ = h.log.Handler().Handle(ctx, record) // as slog's own methods do
+}
+
+// clip keeps what a client may make as long as it likes from filling the log.
+func clip(s string) string {
+	const most = 100
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
 }

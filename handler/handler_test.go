@@ -340,6 +340,16 @@ func TestClientAddress(t *testing.T) {
 	}
 }
 
+func TestLongPathsAreCutInTheLog(t *testing.T) {
+	h, log := newHandler(t, newSigner(t))
+	server := httptest.NewServer(h.Public)
+	send(t, "POST", server.URL+"/"+strings.Repeat("x", 20000), nil, nil)
+	server.Close()
+	if log.Len() > 1000 {
+		t.Errorf("a line of %d bytes", log.Len())
+	}
+}
+
 func TestHealthWhileDraining(t *testing.T) {
 	s := newSigner(t)
 	h, _ := newHandler(t, s, "PORT=0", "ADMIN_PORT=0", "SHUTDOWN_DELAY=1h")

@@ -5,6 +5,7 @@ package telemetry
 import (
 	"errors"
 	"log/slog"
+	"net/url"
 
 	"videosdk-auth-endpoint/signer"
 )
@@ -40,6 +41,13 @@ func (c *Config) Validate() error {
 	oneOf("OTEL_TRACES_EXPORTER", c.TracesExporter, "otlp", "none")
 	oneOf("OTEL_EXPORTER_OTLP_PROTOCOL", c.Protocol, protocolHTTP, protocolGRPC)
 	oneOf("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", c.TracesProtocol, protocolHTTP, protocolGRPC)
+	isURL := func(variable, value string) {
+		if u, err := url.Parse(value); value != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+			mistakes = append(mistakes, errors.New(variable+": want a URL such as http://collector:4318"))
+		}
+	}
+	isURL("OTEL_EXPORTER_OTLP_ENDPOINT", c.Endpoint)
+	isURL("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", c.TracesEndpoint)
 	if c.LogHashKey != "" && len(c.LogHashKey) < minHashKey {
 		mistakes = append(mistakes, errors.New("LOG_HASH_KEY: want at least 16 characters"))
 	}

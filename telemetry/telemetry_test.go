@@ -347,9 +347,9 @@ func TestLinesArriveInOrder(t *testing.T) {
 }
 
 func TestMistakes(t *testing.T) {
-	c := telemetry.Config{LogFormat: "xml", LogHashKey: "short", TracesExporter: "zipkin", Protocol: "http/json", TracesProtocol: "smoke"}
+	c := telemetry.Config{LogFormat: "xml", LogHashKey: "short", TracesExporter: "zipkin", Endpoint: "collector:4318", TracesEndpoint: "//x", Protocol: "http/json", TracesProtocol: "smoke"}
 	err := c.Validate()
-	for _, want := range []string{"LOG_FORMAT", "LOG_HASH_KEY", "OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_BSP_MAX_QUEUE_SIZE"} {
+	for _, want := range []string{"LOG_FORMAT", "LOG_HASH_KEY", "OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_BSP_MAX_QUEUE_SIZE"} {
 		if err == nil || !strings.Contains(err.Error(), want+": want ") {
 			t.Errorf("no %s in %v", want, err)
 		}
