@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"videosdk-auth-endpoint/signer"
 	"videosdk-auth-endpoint/telemetry"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/kelseyhightower/envconfig"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -248,6 +250,35 @@ func TestServerErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestConcurrentRequests: memory that is used again never mixes two requests up.
+func TestConcurrentRequests(t *testing.T) {
+	h, _ := newHandler(t, newSigner(t))
+	var group sync.WaitGroup
+	for worker := range 8 {
+		group.Go(func() {
+			for i := range 500 {
+				name := fmt.Sprintf("%d %s %d", worker, strings.Repeat("日", i%90), i)
+				recorder := httptest.NewRecorder()
+				body := strings.NewReader(fmt.Sprintf(`{"sessionName":%q,"userKey":"%d-%d","role":%d}`, name, worker, i, i%2))
+				h.Public.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", body))
+				var answer struct{ Signature string }
+				claims := jwt.MapClaims{}
+				if err := json.Unmarshal(recorder.Body.Bytes(), &answer); err != nil {
+					t.Error(err)
+					return
+				}
+				if _, err := jwt.NewParser(jwt.WithTimeFunc(func() time.Time { return now })).ParseWithClaims(answer.Signature, claims, func(*jwt.Token) (any, error) {
+					return []byte(credentials.Secret), nil
+				}); err != nil || claims["tpc"] != name || claims["user_key"] != fmt.Sprintf("%d-%d", worker, i) || claims["role_type"] != float64(i%2) {
+					t.Errorf("asked for %q, got %v, %v", name, claims, err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
 }
 
 func TestTokensAreNotCached(t *testing.T) {
