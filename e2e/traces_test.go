@@ -135,6 +135,8 @@ func TestTraces(t *testing.T) {
 					t.Fatalf("%s: %d %v", request.path, status, err)
 				}
 			}
+			get(t, s.admin+"/livez") // probes and scrapes have no spans
+			get(t, s.admin+"/metrics")
 			s.stop(t, syscall.SIGTERM) // flushes
 			eventually(t, "six spans", func() bool { return len(c.spans()) == 6 })
 

@@ -89,10 +89,11 @@ type exchange struct {
 func (h *Handler) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
-		route := h.route(c)
-		ctx := h.requests.Start(c.Request(), route)
-		if ctx != c.Request().Context() {
-			c.SetRequest(c.Request().WithContext(ctx))
+		route, ctx := h.route(c), c.Request().Context()
+		if !isAdminPath(route) { // probes and scrapes would drown the traces
+			if ctx = h.requests.Start(c.Request(), route); ctx != c.Request().Context() {
+				c.SetRequest(c.Request().WithContext(ctx))
+			}
 		}
 		x := &exchange{Context: c, id: requestID(c.Request())}
 		header := c.Response().Header()

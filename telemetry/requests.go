@@ -66,9 +66,8 @@ func (o *Requests) End(ctx context.Context, r *http.Request, route, client strin
 		span.End()
 		return
 	}
-	if with, ok := duration.(prometheus.ExemplarObserver); ok {
-		with.ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": span.SpanContext().TraceID().String()})
-	}
+	exemplar := prometheus.Labels{"trace_id": span.SpanContext().TraceID().String()}
+	duration.(prometheus.ExemplarObserver).ObserveWithExemplar(took.Seconds(), exemplar) // every histogram is one
 	span.SetAttributes(attributes(r, route, client, status)...)
 	if status >= http.StatusInternalServerError {
 		span.SetStatus(codes.Error, "")
