@@ -25,3 +25,4 @@ COPY --from=build /videosdk-auth-endpoint /videosdk-auth-endpoint
 EXPOSE 4000
 HEALTHCHECK --interval=10s --timeout=6s CMD ["/videosdk-auth-endpoint", "healthcheck"]
 ENTRYPOINT ["/videosdk-auth-endpoint"]
+CMD ["serve"]
