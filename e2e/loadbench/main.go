@@ -1,6 +1,6 @@
 // Command loadbench prints what a token costs the server, beside a bare Echo with a constant answer: CPU per request,
-// throughput and p99, each server on one core in turn, round by round, with wrk on another core. It needs Linux with
-// taskset and wrk.
+// throughput and p99, each server on one core in turn, round by round, with wrk on another core; then the time from start
+// to the first answer, and memory. It needs Linux with taskset and wrk.
 package main
 
 import (
@@ -32,7 +32,10 @@ type variant struct {
 	results      []result
 }
 
-type result struct{ cpu, rps, p99 float64 } // µs per request, requests per second, ms
+type result struct {
+	cpu, rps, p99     float64 // µs per request, requests per second, ms
+	start, idle, load float64 // ms to the first answer, MiB before and after the load
+}
 
 func main() {
 	bin := flag.String("bin", "bin", "the folder of the binaries")
@@ -84,18 +87,26 @@ func run(ctx context.Context, bin string, rounds, seconds, connections int) erro
 	fmt.Printf("%d rounds of %d s, %d connections, medians; ratios are medians of the rounds' ratios to (a)\n\n", rounds, seconds, connections)
 	fmt.Println("| | CPU µs/request | ratio | requests/s | ratio | p99 ms | ratio |\n|---|---|---|---|---|---|---|")
 	base := variants[0].results
-	for _, v := range variants {
-		column := func(get func(result) float64) (value, ratio float64) {
-			var values, ratios []float64
-			for i, r := range v.results {
-				values, ratios = append(values, get(r)), append(ratios, get(r)/get(base[i]))
-			}
-			return median(values), median(ratios)
+	// column is the median of a figure, and of its ratio to (a) in the same round
+	column := func(v *variant, get func(result) float64) (value, ratio float64) {
+		var values, ratios []float64
+		for i, r := range v.results {
+			values, ratios = append(values, get(r)), append(ratios, get(r)/get(base[i]))
 		}
-		cpu, cpuRatio := column(func(r result) float64 { return r.cpu })
-		rps, rpsRatio := column(func(r result) float64 { return r.rps })
-		p99, p99Ratio := column(func(r result) float64 { return r.p99 })
+		return median(values), median(ratios)
+	}
+	for _, v := range variants {
+		cpu, cpuRatio := column(v, func(r result) float64 { return r.cpu })
+		rps, rpsRatio := column(v, func(r result) float64 { return r.rps })
+		p99, p99Ratio := column(v, func(r result) float64 { return r.p99 })
 		fmt.Printf("| %s | %.1f | %.2f | %.0f | %.2f | %.2f | %.2f |\n", v.name, cpu, cpuRatio, rps, rpsRatio, p99, p99Ratio)
+	}
+	fmt.Println("\n| | start to first 200, ms | idle, MiB | after the load, MiB |\n|---|---|---|---|")
+	for _, v := range variants {
+		start, _ := column(v, func(r result) float64 { return r.start })
+		idle, _ := column(v, func(r result) float64 { return r.idle })
+		load, _ := column(v, func(r result) float64 { return r.load })
+		fmt.Printf("| %s | %.1f | %.1f | %.1f |\n", v.name, start, idle, load)
 	}
 	return nil
 }
@@ -137,17 +148,17 @@ service: {pipelines: {traces: {receivers: [otlp], exporters: [nop]}}, telemetry:
 	return cmd, endpoint, wait(ctx, endpoint)
 }
 
-// wait returns when somebody answers.
+// wait returns when somebody answers a token request.
 func wait(ctx context.Context, url string) error {
-	for range 200 {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	for range 20000 {
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(`{"sessionName":"a","role":1}`))
 		if err != nil {
 			return err
 		}
 		if response, err := http.DefaultClient.Do(request); err == nil {
 			return response.Body.Close()
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(500 * time.Microsecond)
 	}
 	return fmt.Errorf("%s does not answer", url)
 }
@@ -172,12 +183,17 @@ func measure(ctx context.Context, binary string, env []string, dir, lua string, 
 	server := exec.CommandContext(ctx, "taskset", "-c", "0", binary)
 	server.Env = append(env, fmt.Sprintf("PORT=%d", port))
 	server.Stdout, server.Stderr = output, output
+	begun := time.Now()
 	if err := server.Start(); err != nil {
 		return r, err
 	}
 	defer func() { _ = server.Process.Kill(); _ = server.Wait() }()
 	url := fmt.Sprintf("http://127.0.0.1:%d/", port)
 	if err := wait(ctx, url); err != nil {
+		return r, err
+	}
+	r.start = float64(time.Since(begun).Microseconds()) / 1000
+	if r.idle, err = memory(server.Process.Pid); err != nil {
 		return r, err
 	}
 	load := func(seconds int) (string, error) {
@@ -206,6 +222,9 @@ func measure(ctx context.Context, binary string, env []string, dir, lua string, 
 	if n == nil || rps == nil || p99 == nil {
 		return r, fmt.Errorf("wrk said: %s", out)
 	}
+	if r.load, err = memory(server.Process.Pid); err != nil {
+		return r, err
+	}
 	number := func(s string) float64 { f, _ := strconv.ParseFloat(s, 64); return f }
 	r.cpu = (after - before) / number(n[1]) * 1e6
 	r.rps = number(rps[1])
@@ -230,4 +249,18 @@ func cpu(pid int) (float64, error) {
 		ticks += n
 	}
 	return ticks / 100, nil
+}
+
+// memory is the resident memory of a process in MiB.
+func memory(pid int) (float64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	found := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(status)
+	if found == nil {
+		return 0, fmt.Errorf("no VmRSS of %d", pid)
+	}
+	n, err := strconv.ParseFloat(string(found[1]), 64)
+	return n / 1024, err
 }
