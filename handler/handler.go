@@ -79,7 +79,8 @@ type panicError struct {
 // exchange is a request's context, and what its log line is made of.
 type exchange struct {
 	echo.Context
-	id string
+	admin bool // health or metrics
+	id    string
 	// issued is what the token says that was sent; nil where none was
 	issued *signer.Grant
 }
@@ -90,12 +91,13 @@ func (h *Handler) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
 		route, ctx := h.route(c), c.Request().Context()
-		if !isAdminPath(route) { // probes and scrapes would drown the traces
+		admin := isAdminPath(route)
+		if !admin { // probes and scrapes would drown the traces
 			if ctx = h.requests.Start(c.Request(), route); ctx != c.Request().Context() {
 				c.SetRequest(c.Request().WithContext(ctx))
 			}
 		}
-		x := &exchange{Context: c, id: requestID(c.Request())}
+		x := &exchange{Context: c, admin: admin, id: requestID(c.Request())}
 		header := c.Response().Header()
 		header[echo.HeaderXRequestID] = []string{x.id}
 		if h.draining.Load() {
@@ -124,7 +126,7 @@ func (h *Handler) answer(x *exchange, next echo.HandlerFunc) (err error) {
 			err = &panicError{fmt.Errorf("panic: %v", p), debug.Stack()}
 		}
 	}()
-	if !isAdminPath(x.Path()) && h.crossOrigin(x) {
+	if !x.admin && h.crossOrigin(x) {
 		return x.NoContent(http.StatusNoContent)
 	}
 	return next(x)
@@ -200,7 +202,7 @@ func (h *Handler) logExchange(ctx context.Context, x *exchange, client string, t
 	switch {
 	case status >= 500 && !errors.Is(err, errDraining):
 		level = slog.LevelError
-	case isAdminPath(x.Path()):
+	case x.admin:
 		level = slog.LevelDebug
 	}
 	if !h.log.Enabled(ctx, level) {

@@ -28,7 +28,7 @@ type Metrics struct {
 	spans              map[string]prometheus.Counter // by result
 	ready              prometheus.Gauge
 	requests           *prometheus.HistogramVec
-	request            map[Series]prometheus.Observer
+	expected           map[Series]prometheus.Observer // of requests
 }
 
 // The values of the result labels.
@@ -96,7 +96,7 @@ func NewMetrics(registry prometheus.Registerer, b Build, properties []signer.Pro
 		spans:              results(counter("videosdk_trace_spans_total", "Sampled spans, by what became of them: exported, refused by the collector (failed), or dropped because the queue for it was full.", "result"), resultExported, resultFailed, resultDropped),
 		ready:              prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_ready", Help: "1 while the service takes requests, 0 before and while it drains."}),
 		requests:           prometheus.NewHistogramVec(histogram("http_server_request_duration_seconds", "Duration of HTTP requests.", milliseconds), []string{"http_request_method", "http_route", "http_response_status_code"}),
-		request:            map[Series]prometheus.Observer{},
+		expected:           map[Series]prometheus.Observer{},
 	}
 	registry.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.validationDuration, m.signingDuration, m.ready, m.requests)
@@ -107,7 +107,7 @@ func NewMetrics(registry prometheus.Registerer, b Build, properties []signer.Pro
 		}
 	}
 	for _, series := range requests {
-		m.request[series] = m.requests.WithLabelValues(series.Method, series.Route, strconv.Itoa(series.Status))
+		m.expected[series] = m.requests.WithLabelValues(series.Method, series.Route, strconv.Itoa(series.Status))
 	}
 	return m
 }

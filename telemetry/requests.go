@@ -52,7 +52,7 @@ func (o *Requests) Start(r *http.Request, route string) context.Context {
 // End ends what Start began. Route is empty where nothing is served.
 func (o *Requests) End(ctx context.Context, r *http.Request, route, client string, status int, took time.Duration) {
 	series := Series{method(r), route, status}
-	duration, ok := o.metrics.request[series]
+	duration, ok := o.metrics.expected[series]
 	if !ok {
 		duration = o.metrics.requests.WithLabelValues(series.Method, series.Route, strconv.Itoa(status))
 	}
