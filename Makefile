@@ -1,5 +1,6 @@
 GOLANGCI_LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK   = go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
+PODINFO       = github.com/stefanprodan/podinfo/cmd/podinfo@v1.8.1-0.20250910200901-e86405a8674e
 VERSION      ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 REVISION     ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 IMAGE        ?= videosdk-auth-endpoint:$(VERSION)
@@ -36,9 +37,10 @@ fmt: ## format the code
 bench: ## run the benchmarks, ours beside their references
 	go test -run '^$$' -bench . ./signer ./handler
 
-bench-load: ## print the CPU per request beside a bare Echo; needs Linux, wrk and two cores
+bench-load: ## print the CPU per request beside a bare Echo, podinfo, and with SAMPLE=DIR Zoom's Node sample; needs Linux, wrk and two cores
 	CGO_ENABLED=0 go build -o e2e/bin/videosdk-auth-endpoint .
-	cd e2e && go build -o bin/ ./loadbench/bareecho ./otelcol && go run ./loadbench
+	GOBIN=$(CURDIR)/e2e/bin go install $(PODINFO)
+	cd e2e && go build -o bin/ ./loadbench/bareecho ./otelcol && go run ./loadbench $(if $(SAMPLE),-sample $(abspath $(SAMPLE)))
 
 fuzz: ## run each fuzz test for FUZZTIME
 	go test ./handler -run '^$$' -fuzz FuzzToken -fuzztime $(FUZZTIME) -fuzzminimizetime 5x

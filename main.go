@@ -103,14 +103,15 @@ func serve(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	log.Info("listening", "address", server.Addr().String(), "admin_address", server.AdminAddr().String(), "token_path", c.http.TokenPath, "version", build().Version)
+	log.Info().Stringer("address", server.Addr()).Stringer("admin_address", server.AdminAddr()).
+		Str("token_path", c.http.TokenPath).Str("version", build().Version).Msg("listening")
 
 	err = server.Run(ctx, signals)
 	if err = errors.Join(err, within(ctx, flushTimeout, tracing.Flush)); err != nil {
-		log.Error("stopped", "error", err)
+		log.Error().Err(err).Msg("stopped")
 		err = fmt.Errorf("stopped: %w", err)
 	} else {
-		log.Info("stopped")
+		log.Info().Msg("stopped")
 	}
 	return errors.Join(err, within(ctx, linesTimeout, lines.Close))
 }
@@ -171,7 +172,7 @@ var wants = map[string]string{
 	"uint16":        "want a port number from 0 to 65535",
 	"*uint16":       "want a port number from 0 to 65535",
 	"bool":          "want true or false",
-	"slog.Level":    "want debug, info, warn or error",
+	"zerolog.Level": "want debug, info, warn or error",
 }
 
 // load fills spec from the environment and names every variable that can't be read, where envconfig stops at the first.

@@ -135,7 +135,7 @@ func (s *service) next(t *testing.T, message string) map[string]any {
 			if !ok {
 				return nil
 			}
-			if line["msg"] == message {
+			if line["message"] == message {
 				return line
 			}
 		case <-timeout:
@@ -630,7 +630,7 @@ func TestLog(t *testing.T) {
 	line := s.next(t, "request")
 	for key, want := range map[string]any{
 		"role": "host", "session_name": "a", "user_identity": "ann", "lifetime_s": 1800.0, "client": "127.0.0.1",
-		"status": 200.0, "method": "POST", "path": "/", "outcome": "ok", "level": "INFO", "request_id": ok.header.Get("X-Request-Id"),
+		"status": 200.0, "method": "POST", "path": "/", "outcome": "ok", "level": "info", "request_id": ok.header.Get("X-Request-Id"),
 	} {
 		if line[key] != want {
 			t.Errorf("%s is %v, want %v", key, line[key], want)
@@ -644,12 +644,17 @@ func TestLog(t *testing.T) {
 		t.Errorf("line %v", line)
 	}
 	send(t, http.MethodGet, s.url+"/livez", nil, "")
-	if line := s.next(t, "request"); line["level"] != "DEBUG" {
+	if line := s.next(t, "request"); line["level"] != "debug" {
 		t.Errorf("line %v", line)
 	}
 	s.signal(t, os.Interrupt)
 	if code := s.wait(); code != 0 {
 		t.Errorf("exit code %d", code)
+	}
+	hashed := start(t, credentials("LOG_HASH_KEY=0123456789abcdef"))
+	post(t, hashed.url, `{"sessionName":"hidden-room","role":1,"userIdentity":"hidden-ann","userKey":"hidden-key"}`)
+	if line := hashed.next(t, "request"); len(line["session_name"].(string)) != 32 || len(line["user_identity"].(string)) != 32 || len(line["user_key"].(string)) != 32 {
+		t.Errorf("line %v", line)
 	}
 	for _, forbidden := range []string{testSecret, "eyJ"} {
 		if strings.Contains(s.log.String(), forbidden) {

@@ -122,11 +122,11 @@ func startService(t *testing.T, env ...string) *service {
 	s := &service{process: start(t, append([]string{"PORT=0", "ADMIN_PORT=0", "SHUTDOWN_DELAY=0s", "ZOOM_VIDEO_SDK_KEY=hidden-key", "ZOOM_VIDEO_SDK_SECRET=hidden-secret"}, env...), "videosdk-auth-endpoint")}
 	for line := range s.lines {
 		var l struct {
-			Msg     string `json:"msg"`
+			Message string `json:"message"`
 			Address string `json:"address"`
 			Admin   string `json:"admin_address"`
 		}
-		if err := json.Unmarshal([]byte(line), &l); err == nil && l.Msg == "listening" {
+		if err := json.Unmarshal([]byte(line), &l); err == nil && l.Message == "listening" {
 			local := func(address string) string { return "http://127.0.0.1" + address[strings.LastIndex(address, ":"):] }
 			s.url, s.admin = local(l.Address), local(l.Admin)
 			return s

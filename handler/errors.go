@@ -43,7 +43,7 @@ func (h *Handler) answerError(err error, c echo.Context) {
 	}
 	if err != nil {
 		// the client is gone
-		h.log.DebugContext(c.Request().Context(), "answer not written", "error", err)
+		h.log.Debug().Ctx(c.Request().Context()).Err(err).Msg("answer not written")
 	}
 }
 

@@ -3,7 +3,6 @@ package handler_test
 import (
 	"bytes"
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -15,6 +14,7 @@ import (
 
 	"videosdk-auth-endpoint/handler"
 	"videosdk-auth-endpoint/signer"
+	"videosdk-auth-endpoint/telemetry"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/kelseyhightower/envconfig"
@@ -40,7 +40,7 @@ func FuzzToken(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	h := handler.New(config(f), newSigner(f), requests(config(f)), http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	h := handler.New(config(f), newSigner(f), requests(config(f)), http.NotFoundHandler(), new(telemetry.Log))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		recorder := httptest.NewRecorder()
 		h.Public.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", bytes.NewReader(body)))

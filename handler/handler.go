@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
@@ -19,6 +18,7 @@ import (
 	"videosdk-auth-endpoint/telemetry"
 
 	"github.com/labstack/echo/v4"
+	"github.com/rs/zerolog"
 )
 
 // Handler answers the token route, health and metrics.
@@ -31,13 +31,13 @@ type Handler struct {
 	config   Config
 	signer   signer.Signer
 	requests *telemetry.Requests
-	log      *slog.Logger
+	log      *telemetry.Log
 	draining atomic.Bool
 }
 
 // New returns a handler that answers with the signer's tokens, tells telemetry of every request and logs one line for
 // each. The configuration must be valid.
-func New(c Config, s signer.Signer, requests *telemetry.Requests, metrics http.Handler, log *slog.Logger) *Handler {
+func New(c Config, s signer.Signer, requests *telemetry.Requests, metrics http.Handler, log *telemetry.Log) *Handler {
 	h := &Handler{config: c, signer: s, requests: requests, log: log}
 	public := h.router()
 	public.POST(c.TokenPath, h.token)
@@ -198,49 +198,37 @@ func outcome(status int) string {
 
 // logExchange writes the request's line, which for an issued token is the audit line too.
 func (h *Handler) logExchange(ctx context.Context, x *exchange, client string, took time.Duration, err error) {
-	status, level := x.Response().Status, slog.LevelInfo
+	status, level := x.Response().Status, zerolog.InfoLevel
 	switch {
 	case status >= 500 && !errors.Is(err, errDraining):
-		level = slog.LevelError
+		level = zerolog.ErrorLevel
 	case x.admin:
-		level = slog.LevelDebug
+		level = zerolog.DebugLevel
 	}
-	if !h.log.Enabled(ctx, level) {
+	e := h.log.WithLevel(level)
+	if !e.Enabled() {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 16)
-	attrs = append(attrs,
-		slog.String("request_id", x.id),
-		slog.String("method", clip(x.Request().Method)),
-		slog.String("path", clip(x.Request().URL.Path)),
-		slog.Int("status", status),
-		slog.String("outcome", outcome(status)),
-		slog.Int64("duration_us", took.Microseconds()),
-		slog.String("client", client),
-	)
+	e.Ctx(ctx).Str("request_id", x.id).
+		Str("method", clip(x.Request().Method)).
+		Str("path", clip(x.Request().URL.Path)).
+		Int("status", status).
+		Str("outcome", outcome(status)).
+		Int64("duration_us", took.Microseconds()).
+		Str("client", client)
 	if g := x.issued; g != nil {
-		attrs = append(attrs,
-			slog.String("role", g.Role()),
-			slog.String(telemetry.SessionNameKey, g.SessionName()),
-			slog.Int64("lifetime_s", int64(g.Lifetime()/time.Second)),
-		)
+		e.Str("role", g.Role()).Str("session_name", h.log.Name(g.SessionName())).Int64("lifetime_s", int64(g.Lifetime()/time.Second))
 		if identity := g.UserIdentity(); identity != "" {
-			attrs = append(attrs, slog.String(telemetry.UserIdentityKey, identity))
+			e.Str("user_identity", h.log.Name(identity))
 		}
 		if key := g.UserKey(); key != "" {
-			attrs = append(attrs, slog.String(telemetry.UserKeyKey, key))
+			e.Str("user_key", h.log.Name(key))
 		}
 	}
-	if err != nil {
-		attrs = append(attrs, slog.String("error", err.Error()))
-	}
 	if p, ok := errors.AsType[*panicError](err); ok {
-		attrs = append(attrs, slog.String("stack", string(p.stack)))
+		e.Str("stack", string(p.stack))
 	}
-	// without the caller's address, which costs more than the line and is not shown
-	record := slog.NewRecord(time.Now(), level, "request", 0)
-	record.AddAttrs(attrs...)
-	_ = h.log.Handler().Handle(ctx, record) // as slog's own methods do
+	e.Err(err).Msg("request")
 }
 
 // clip keeps what a client may make as long as it likes from filling the log.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"net"
 	"net/http"
@@ -25,6 +24,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/kelseyhightower/envconfig"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
 )
 
 const validBody = `{"sessionName":"a","role":1}`
@@ -83,7 +83,7 @@ func requests(c handler.Config) *telemetry.Requests {
 func newHandler(t testing.TB, s signer.Signer, variables ...string) (*handler.Handler, *bytes.Buffer) {
 	t.Helper()
 	log := new(bytes.Buffer)
-	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	logger := telemetry.NewLog(telemetry.Config{LogLevel: zerolog.DebugLevel, LogFormat: "json"}, log, nil)
 	c := config(t, variables...)
 	return handler.New(c, s, requests(c), http.NotFoundHandler(), logger), log
 }
@@ -242,7 +242,7 @@ func TestServerErrors(t *testing.T) {
 			if a.status != 500 || strings.TrimSpace(a.body) != failed || a.header.Get("Access-Control-Allow-Origin") != "*" {
 				t.Errorf("got %d %v %s", a.status, a.header, a.body)
 			}
-			if line := log.String(); !strings.Contains(line, c.logged) || !strings.Contains(line, a.header.Get("X-Request-Id")) || !strings.Contains(line, `"level":"ERROR"`) {
+			if line := log.String(); !strings.Contains(line, c.logged) || !strings.Contains(line, a.header.Get("X-Request-Id")) || !strings.Contains(line, `"level":"error"`) {
 				t.Errorf("log %s", line)
 			}
 			if c.name == "a panic" && !strings.Contains(log.String(), "handler_test.go") {

@@ -3,7 +3,6 @@ package handler_test
 import (
 	"bytes"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -26,7 +25,7 @@ func BenchmarkRoute(b *testing.B) {
 	constant := echo.New()
 	constant.POST("/", func(c echo.Context) error { return c.Blob(http.StatusOK, "application/json", []byte("{}")) })
 	c := config(b)
-	route := func(log *slog.Logger) http.Handler {
+	route := func(log *telemetry.Log) http.Handler {
 		return handler.New(c, newSigner(b), requests(c), http.NotFoundHandler(), log).Public
 	}
 	for _, variant := range []struct {
@@ -34,7 +33,7 @@ func BenchmarkRoute(b *testing.B) {
 		handler http.Handler
 	}{
 		{"echo", constant},
-		{"token", route(slog.New(slog.DiscardHandler))},
+		{"token", route(new(telemetry.Log))},
 		{"token and log", route(telemetry.NewLog(telemetry.Config{LogFormat: "json"}, io.Discard, nil))},
 	} {
 		b.Run(variant.name, func(b *testing.B) {

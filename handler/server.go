@@ -1,14 +1,17 @@
 package handler
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"log"
 	"net"
 	"net/http"
 	"os"
 	"time"
+
+	"videosdk-auth-endpoint/telemetry"
 )
 
 // Server serves a Handler on its ports.
@@ -46,14 +49,21 @@ func (h *Handler) listen(ctx context.Context, variable string, port uint16, hand
 	return &endpoint{listener, &http.Server{
 		Handler: handler,
 		// a token request is small: whoever is slower holds a connection for nothing
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      15 * time.Second,
+		ReadTimeout:  10 * time.Second,
+		WriteTimeout: 15 * time.Second,
 		// longer than the idle time of the usual load balancers (60 s), so that they close a connection first
 		IdleTimeout:    90 * time.Second,
 		MaxHeaderBytes: 32 << 10,
-		ErrorLog:       slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
+		ErrorLog:       log.New(debugLines{h.log}, "", 0),
 	}}, nil
+}
+
+// debugLines takes what net/http says of single connections.
+type debugLines struct{ log *telemetry.Log }
+
+func (d debugLines) Write(line []byte) (int, error) {
+	d.log.Debug().Msg(string(bytes.TrimSpace(line)))
+	return len(line), nil
 }
 
 // Addr is the address that tokens are served on.
@@ -88,7 +98,7 @@ func (s *Server) Run(ctx context.Context, signals <-chan os.Signal) error {
 		if signal == os.Interrupt {
 			delay = 0
 		}
-		s.handler.log.Info("draining", "signal", signal.String(), "delay", delay.String(), "timeout", s.handler.config.ShutdownTimeout.String())
+		s.handler.log.Info().Stringer("signal", signal).Stringer("delay", delay).Stringer("timeout", s.handler.config.ShutdownTimeout).Msg("draining")
 		return errors.Join(s.drain(ctx, delay, signals), s.close())
 	}
 }

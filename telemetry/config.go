@@ -4,16 +4,17 @@ package telemetry
 
 import (
 	"errors"
-	"log/slog"
 	"net/url"
 
 	"videosdk-auth-endpoint/signer"
+
+	"github.com/rs/zerolog"
 )
 
 // Config is what the environment sets of the service's telemetry. The SDK and the exporter read the other variables of
 // OpenTelemetry themselves: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS, ….
 type Config struct {
-	LogLevel   slog.Level    `default:"info" desc:"debug, info, warn or error; health and metrics requests are logged at debug" envconfig:"LOG_LEVEL"`
+	LogLevel   zerolog.Level `default:"info" desc:"debug, info, warn or error; health and metrics requests are logged at debug" envconfig:"LOG_LEVEL"`
 	LogFormat  string        `desc:"json or text; without it json, and text on a terminal" envconfig:"LOG_FORMAT"`
 	LogHashKey signer.Secret `desc:"a key of at least 16 characters; with it the log has keyed hashes in place of session names, identities and user keys" envconfig:"LOG_HASH_KEY"`
 
@@ -36,6 +37,9 @@ func (c *Config) Validate() error {
 		if value != "" && value != a && value != b {
 			mistakes = append(mistakes, errors.New(variable+": want "+a+" or "+b))
 		}
+	}
+	if c.LogLevel < zerolog.DebugLevel || c.LogLevel > zerolog.ErrorLevel {
+		mistakes = append(mistakes, errors.New("LOG_LEVEL: want debug, info, warn or error"))
 	}
 	oneOf("LOG_FORMAT", c.LogFormat, "json", "text")
 	oneOf("OTEL_TRACES_EXPORTER", c.TracesExporter, "otlp", "none")

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -174,11 +173,17 @@ func collector(t *testing.T, answer http.HandlerFunc) {
 func newTracing(t *testing.T, m *telemetry.Metrics, queue uint16) *telemetry.Tracing {
 	t.Helper()
 	c := telemetry.Config{TracesExporter: "otlp", Protocol: "http/protobuf", QueueSize: queue}
-	tracing, err := telemetry.NewTracing(t.Context(), c, telemetry.Build{}, m, slog.New(slog.DiscardHandler))
+	tracing, err := telemetry.NewTracing(t.Context(), c, telemetry.Build{}, m, new(telemetry.Log))
 	if err != nil || tracing == nil {
 		t.Fatalf("%v %v", tracing, err)
 	}
 	return tracing
+}
+
+// inRequest is the context of a request that is sampled and has not ended.
+func inRequest(t *testing.T, m *telemetry.Metrics, tracing *telemetry.Tracing) context.Context {
+	t.Helper()
+	return telemetry.NewRequests(m, tracing).Start(httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil), "/")
 }
 
 func TestTracingIsOffWithoutACollector(t *testing.T) {
@@ -188,7 +193,7 @@ func TestTracingIsOffWithoutACollector(t *testing.T) {
 		{TracesExporter: "none", Endpoint: "http://127.0.0.1:4318"},
 		{TracesExporter: "otlp", Disabled: true},
 	} {
-		tracing, err := telemetry.NewTracing(t.Context(), c, telemetry.Build{}, m, slog.New(slog.DiscardHandler))
+		tracing, err := telemetry.NewTracing(t.Context(), c, telemetry.Build{}, m, new(telemetry.Log))
 		if tracing != nil || err != nil {
 			t.Errorf("%+v: %v %v", c, tracing, err)
 		}
@@ -208,9 +213,9 @@ func TestSlowCollector(t *testing.T) {
 	})
 	m, registry := newMetrics(t)
 	tracing := newTracing(t, m, 10)
-	s := telemetry.Trace(newSigner(t), tracing)
+	s, ctx := telemetry.Trace(newSigner(t), tracing), inRequest(t, m, tracing)
 	for range 100 {
-		if _, err := s.Validate(t.Context(), request(valid)); err != nil {
+		if _, err := s.Validate(ctx, request(valid)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -230,7 +235,7 @@ func TestCollectorThatRefuses(t *testing.T) {
 	collector(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) })
 	m, registry := newMetrics(t)
 	tracing := newTracing(t, m, 10)
-	if _, err := telemetry.Trace(newSigner(t), tracing).Validate(t.Context(), request(valid)); err != nil {
+	if _, err := telemetry.Trace(newSigner(t), tracing).Validate(inRequest(t, m, tracing), request(valid)); err != nil {
 		t.Fatal(err)
 	}
 	_ = tracing.Flush(t.Context())
@@ -254,7 +259,8 @@ func TestLog(t *testing.T) {
 	ctx := trace.ContextWithSpanContext(t.Context(), span)
 	write := func(c telemetry.Config) map[string]any {
 		var out bytes.Buffer
-		telemetry.NewLog(c, &out, os.Stdout).InfoContext(ctx, "request", "session_name", "room", "user_identity", "ann", "user_key", "key", "path", "/")
+		log := telemetry.NewLog(c, &out, nil)
+		log.Info().Ctx(ctx).Str("name", log.Name("room")).Str("path", "/").Msg("request")
 		var line map[string]any
 		if err := json.Unmarshal(out.Bytes(), &line); err != nil {
 			t.Fatalf("%s: %v", out.Bytes(), err)
@@ -262,16 +268,14 @@ func TestLog(t *testing.T) {
 		return line
 	}
 	plain := write(telemetry.Config{LogFormat: "json"})
-	if plain["trace_id"] != span.TraceID().String() || plain["span_id"] != span.SpanID().String() || plain["session_name"] != "room" {
+	if plain["trace_id"] != span.TraceID().String() || plain["span_id"] != span.SpanID().String() || plain["name"] != "room" {
 		t.Errorf("line %v", plain)
 	}
 	hashed := write(telemetry.Config{LogFormat: "json", LogHashKey: "0123456789abcdef"})
 	again := write(telemetry.Config{LogFormat: "json", LogHashKey: "0123456789abcdef"})
 	other := write(telemetry.Config{LogFormat: "json", LogHashKey: "another-key-16-b"})
-	for _, key := range []string{"session_name", "user_identity", "user_key"} {
-		if hashed[key] == plain[key] || hashed[key] != again[key] || hashed[key] == other[key] {
-			t.Errorf("%s: %v, %v, %v", key, hashed[key], again[key], other[key])
-		}
+	if hashed["name"] == plain["name"] || hashed["name"] != again["name"] || hashed["name"] == other["name"] {
+		t.Errorf("%v, %v, %v", hashed["name"], again["name"], other["name"])
 	}
 	if hashed["path"] != "/" {
 		t.Errorf("line %v", hashed)
@@ -284,10 +288,11 @@ func TestLogFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	for format, start := range map[string]string{"": "{", "json": "{", "text": "time="} {
+	for format, want := range map[string]string{"": `{"level":"info"`, "json": `{"level":"info"`, "text": " INF hello\n"} {
 		var out bytes.Buffer
-		telemetry.NewLog(telemetry.Config{LogFormat: format}, &out, file).Info("hello")
-		if !strings.HasPrefix(out.String(), start) {
+		log := telemetry.NewLog(telemetry.Config{LogFormat: format}, &out, file)
+		log.Info().Msg("hello")
+		if !strings.Contains(out.String(), want) {
 			t.Errorf("format %q to a file: %s", format, out.String())
 		}
 	}

@@ -3,7 +3,6 @@ package telemetry
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel"
@@ -31,7 +30,7 @@ type Tracing struct {
 
 // NewTracing returns nil where the configuration names no collector. It does not connect: a collector that is gone costs
 // spans, never a start or a request.
-func NewTracing(ctx context.Context, c Config, b Build, m *Metrics, log *slog.Logger) (*Tracing, error) {
+func NewTracing(ctx context.Context, c Config, b Build, m *Metrics, log *Log) (*Tracing, error) {
 	if !c.traces() {
 		return nil, nil //nolint:nilnil // off is a state, not an error
 	}
@@ -55,7 +54,7 @@ func NewTracing(ctx context.Context, c Config, b Build, m *Metrics, log *slog.Lo
 		return nil, fmt.Errorf("tracing: OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}
 	// what the SDK meets in the background: a collector that is gone, a sampler that it does not know
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("telemetry", "error", err) }))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn().Err(err).Msg("telemetry") }))
 	queue := &queue{limit: int64(c.QueueSize), metrics: m}
 	queue.SpanProcessor = sdk.NewBatchSpanProcessor(counting{exporter, queue}, sdk.WithMaxQueueSize(int(c.QueueSize)))
 	provider := sdk.NewTracerProvider(sdk.WithResource(about), sdk.WithSpanProcessor(queue))

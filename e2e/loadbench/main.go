@@ -27,9 +27,10 @@ wrk.body = '{"sessionName": "Cool Cars", "role": 1, "sessionKey": "session123", 
 `
 
 type variant struct {
-	name, binary string
-	env          []string
-	results      []result
+	name, command string // {port} stands for the port, which is in PORT too
+	env           []string
+	path          string // of the token route, without its slash
+	results       []result
 }
 
 type result struct {
@@ -42,13 +43,14 @@ func main() {
 	rounds := flag.Int("rounds", 5, "how often each server is measured; the table shows medians")
 	seconds := flag.Int("seconds", 4, "how long each measurement takes")
 	connections := flag.Int("connections", 64, "keep-alive connections")
+	sample := flag.String("sample", "", "a checkout of Zoom's Node sample after npm ci, to measure it too")
 	flag.Parse()
-	if err := run(context.Background(), *bin, *rounds, *seconds, *connections); err != nil {
+	if err := run(context.Background(), *bin, *sample, *rounds, *seconds, *connections); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, bin string, rounds, seconds, connections int) error {
+func run(ctx context.Context, bin, sample string, rounds, seconds, connections int) error {
 	dir, err := os.MkdirTemp("", "loadbench")
 	if err != nil {
 		return err
@@ -69,15 +71,22 @@ func run(ctx context.Context, bin string, rounds, seconds, connections int) erro
 		return append([]string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + endpoint, "OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=" + share}, credentials...)
 	}
 	variants := []*variant{
-		{name: "(a) bare Echo, constant answer", binary: "bareecho"},
-		{name: "(b) this service, metrics and log", binary: "videosdk-auth-endpoint", env: credentials},
-		{name: "(b') the same with LOG_LEVEL=error", binary: "videosdk-auth-endpoint", env: append([]string{"LOG_LEVEL=error"}, credentials...)},
-		{name: "(c) tracing 10 % to a collector", binary: "videosdk-auth-endpoint", env: traced("0.1")},
-		{name: "(d) tracing 100 % to a collector", binary: "videosdk-auth-endpoint", env: traced("1")},
+		{name: "(a) bare Echo, constant answer", command: "bareecho"},
+		{name: "(b) this service, metrics and log", command: "videosdk-auth-endpoint", env: credentials},
+		{name: "(b') the same with LOG_LEVEL=error", command: "videosdk-auth-endpoint", env: append([]string{"LOG_LEVEL=error"}, credentials...)},
+		{name: "(c) tracing 10 % to a collector", command: "videosdk-auth-endpoint", env: traced("0.1")},
+		{name: "(d) tracing 100 % to a collector", command: "videosdk-auth-endpoint", env: traced("1")},
+		{name: "podinfo's /token, its log at error", command: "podinfo --port={port} --level=error", path: "token"},
+	}
+	for _, v := range variants {
+		v.command = filepath.Join(bin, v.command)
+	}
+	if sample != "" {
+		variants = append(variants, &variant{name: "Zoom's Node sample", command: "node " + filepath.Join(sample, "src", "index.js"), env: credentials})
 	}
 	for range rounds {
 		for _, v := range variants {
-			r, err := measure(ctx, filepath.Join(bin, v.binary), v.env, dir, lua, seconds, connections)
+			r, err := measure(ctx, v, dir, lua, seconds, connections)
 			if err != nil {
 				return fmt.Errorf("%s: %w", v.name, err)
 			}
@@ -170,7 +179,7 @@ var (
 	failedLine   = regexp.MustCompile(`(?m)^.*(Non-2xx|Socket errors).*$`)
 )
 
-func measure(ctx context.Context, binary string, env []string, dir, lua string, seconds, connections int) (r result, err error) {
+func measure(ctx context.Context, v *variant, dir, lua string, seconds, connections int) (r result, err error) {
 	port, err := freePort()
 	if err != nil {
 		return r, err
@@ -180,15 +189,16 @@ func measure(ctx context.Context, binary string, env []string, dir, lua string, 
 		return r, err
 	}
 	defer output.Close()
-	server := exec.CommandContext(ctx, "taskset", "-c", "0", binary)
-	server.Env = append(env, fmt.Sprintf("PORT=%d", port))
+	command := strings.Fields(strings.ReplaceAll(v.command, "{port}", strconv.Itoa(port)))
+	server := exec.CommandContext(ctx, "taskset", append([]string{"-c", "0"}, command...)...)
+	server.Env = append(v.env, fmt.Sprintf("PORT=%d", port), "PATH="+os.Getenv("PATH"))
 	server.Stdout, server.Stderr = output, output
 	begun := time.Now()
 	if err := server.Start(); err != nil {
 		return r, err
 	}
 	defer func() { _ = server.Process.Kill(); _ = server.Wait() }()
-	url := fmt.Sprintf("http://127.0.0.1:%d/", port)
+	url := fmt.Sprintf("http://127.0.0.1:%d/%s", port, v.path)
 	if err := wait(ctx, url); err != nil {
 		return r, err
 	}
