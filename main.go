@@ -99,6 +99,14 @@ func serve(ctx context.Context) error {
 	}
 	observed := telemetry.Trace(telemetry.Count(tokens, metrics), tracing)
 	h := handler.New(c.http, observed, telemetry.NewRequests(metrics, tracing), telemetry.Handler(registry), log)
+	go tokens.Rotate(ctx, time.Tick(rotateInterval), func(err error) {
+		metrics.Rotated(err)
+		if err != nil {
+			log.Error().Err(err).Msg("credentials not changed")
+		} else {
+			log.Info().Msg("credentials changed")
+		}
+	})
 	server, err := h.Listen(ctx)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -125,6 +133,9 @@ func within(ctx context.Context, limit time.Duration, f func(context.Context) er
 // gcPercent trades memory that the service hardly uses (16 MiB of heap before the first collection) for time: its garbage
 // is small and dies young. GOGC wins, and GOMEMLIMIT bounds it.
 const gcPercent = 400
+
+// rotateInterval and one more pass before new credential files are used.
+const rotateInterval = 2 * time.Second
 
 // How long a collector may take for the last spans, and standard output for the last lines. SHUTDOWN_DELAY,
 // SHUTDOWN_TIMEOUT and these together stay below the 30 s that Kubernetes gives.
@@ -196,11 +207,14 @@ func load(spec any) error {
 
 func token(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("token", flag.ContinueOnError)
+	from := flags.String("from", "", "the URL of a running endpoint that is asked for the token")
 	decode := flags.Bool("decode", false, "print the token's header and claims, not the token; with a TOKEN behind the flags (- reads it from standard input) those of that one, and what Zoom would refuse it for")
 	var request signer.Request
+	properties := map[string]string{}
 	for _, p := range signer.Properties() {
 		flags.Func(kebab(p.Name), fmt.Sprintf("%s: %s, %s", p.Name, p.Expects(), p.Description), func(text string) error {
 			request.Set(p.Name, signer.Value{Kind: signer.KindString, String: text})
+			properties[p.Name] = text
 			return nil
 		})
 	}
@@ -219,7 +233,11 @@ func token(ctx context.Context, args []string) error {
 	jwt := flags.Arg(0)
 	switch jwt {
 	case "":
-		if jwt, err = sign(ctx, c.signer, credentials, &request); err != nil {
+		if *from != "" {
+			if jwt, err = handler.RequestToken(ctx, *from, properties); err != nil {
+				return fmt.Errorf("token: %w", err)
+			}
+		} else if jwt, err = sign(ctx, c.signer, credentials, &request); err != nil {
 			return err
 		}
 	case "-":

@@ -581,6 +581,57 @@ func TestHealthcheck(t *testing.T) {
 	}
 }
 
+// TestTokenFromAnEndpoint: what helm test does.
+func TestTokenFromAnEndpoint(t *testing.T) {
+	s := start(t, credentials("TOKEN_PATH=/token"))
+	args := func(path string) []string {
+		return []string{"token", "--from", s.url + path, "--session-name", "a", "--role", "0", "--decode"}
+	}
+	if out, stderr, code := run(t, command(t.Context(), t, credentials(), args("/token")...)); code != 0 || !strings.Contains(out, `"tpc": "a"`) {
+		t.Errorf("exit code %d: %s%s", code, out, stderr)
+	}
+	if _, stderr, code := run(t, command(t.Context(), t, credentials("ZOOM_VIDEO_SDK_SECRET=another"), args("/token")...)); code != 1 || !strings.Contains(stderr, "signature is invalid") {
+		t.Errorf("another secret: exit code %d: %s", code, stderr)
+	}
+	if _, stderr, code := run(t, command(t.Context(), t, credentials(), args("/")...)); code != 1 || !strings.Contains(stderr, "404") || !strings.Contains(stderr, "must be /token") {
+		t.Errorf("another path: exit code %d: %s", code, stderr)
+	}
+}
+
+// TestRotation: new credential files are used without a restart.
+func TestRotation(t *testing.T) {
+	dir := t.TempDir()
+	write := func(key, secret string) {
+		for name, text := range map[string]string{"key": key, "secret": secret} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	write("old-key", "old-secret")
+	s := start(t, []string{"PORT=0", "ZOOM_VIDEO_SDK_KEY_FILE=" + dir + "/key", "ZOOM_VIDEO_SDK_SECRET_FILE=" + dir + "/secret"})
+	write("", "half-a-pair")
+	if line := s.next(t, "credentials not changed"); !strings.Contains(line["error"].(string), "ZOOM_VIDEO_SDK_KEY_FILE: empty") {
+		t.Errorf("line %v", line)
+	}
+	write(testKey, testSecret)
+	s.next(t, "credentials changed")
+	verify(t, post(t, s.url, `{"sessionName":"a","role":1}`))
+	metrics := string(send(t, http.MethodGet, s.url+"/metrics", nil, "").body)
+	for _, series := range []string{`videosdk_credential_reloads_total{result="ok"} 1`, `videosdk_credential_reloads_total{result="error"} 1`, "videosdk_credential_last_load_timestamp_seconds 1."} {
+		if !strings.Contains(metrics, series) {
+			t.Errorf("no %s in the metrics", series)
+		}
+	}
+	s.signal(t, os.Interrupt)
+	s.wait()
+	for _, secret := range []string{"half-a-pair", "old-secret", testSecret} {
+		if strings.Contains(s.log.String(), secret) {
+			t.Errorf("%s is in the log", secret)
+		}
+	}
+}
+
 func TestTokenCommand(t *testing.T) {
 	out, stderr, code := run(t, command(t.Context(), t, credentials(), "token", "--session-name", "Cool Cars", "--role", "1", "--geo-regions", "US, DE", "--expiration-seconds", "1800"))
 	if code != 0 {

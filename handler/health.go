@@ -1,7 +1,9 @@
 package handler
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -37,6 +39,35 @@ func (h *Handler) ready(c echo.Context) error {
 		return errDraining
 	}
 	return c.JSON(http.StatusOK, healthy)
+}
+
+// RequestToken asks a running service for a token, for at most ten seconds.
+func RequestToken(ctx context.Context, url string, properties map[string]string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	body, err := json.Marshal(properties)
+	if err != nil {
+		return "", fmt.Errorf("request: %w", err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return "", fmt.Errorf("request: %w", err)
+	}
+	request.Header.Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", fmt.Errorf("request: %w", err)
+	}
+	defer answer.Body.Close()
+	content, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", url, err)
+	}
+	var token struct{ Signature string }
+	if answer.StatusCode != http.StatusOK || json.Unmarshal(content, &token) != nil || token.Signature == "" {
+		return "", fmt.Errorf("%s answers %s: %s", url, answer.Status, content)
+	}
+	return token.Signature, nil
 }
 
 // CheckHealth asks a running service whether it is ready, for at most five seconds.

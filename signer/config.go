@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 	"unicode"
@@ -12,7 +13,7 @@ import (
 // Secret is text that is never printed or logged.
 type Secret string
 
-// String hides the secret from fmt and slog.
+// String hides the secret from fmt.
 func (Secret) String() string { return "[hidden]" }
 
 // GoString hides the secret from %#v.
@@ -66,9 +67,25 @@ func (c *Config) Validate() error {
 // Credentials returns the key and the secret from the environment or from their files,
 // or every mistake in them, joined; no mistake holds a value.
 func (c *Config) Credentials() (Credentials, error) {
-	key, keyErr := credential("ZOOM_VIDEO_SDK_KEY", c.Key, c.KeyFile)
-	secret, secretErr := credential("ZOOM_VIDEO_SDK_SECRET", string(c.Secret), c.SecretFile)
+	keyFile, secretFile := sameGeneration(c.KeyFile, c.SecretFile)
+	key, keyErr := credential("ZOOM_VIDEO_SDK_KEY", c.Key, keyFile)
+	secret, secretErr := credential("ZOOM_VIDEO_SDK_SECRET", string(c.Secret), secretFile)
 	return Credentials{key, Secret(secret)}, errors.Join(keyErr, secretErr)
+}
+
+// sameGeneration resolves the directory of both files once, where they share one, so that a swap between two reads can't
+// mix generations. Kubernetes swaps ..data, a link to the directory that holds a mounted Secret's files.
+func sameGeneration(keyFile, secretFile string) (key, secret string) {
+	dir := filepath.Dir(keyFile)
+	if keyFile == "" || dir != filepath.Dir(secretFile) {
+		return keyFile, secretFile
+	}
+	if data, err := filepath.EvalSymlinks(filepath.Join(dir, "..data")); err == nil {
+		dir = data
+	} else if resolved, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = resolved
+	}
+	return filepath.Join(dir, filepath.Base(keyFile)), filepath.Join(dir, filepath.Base(secretFile))
 }
 
 func credential(variable, value, file string) (string, error) {

@@ -12,6 +12,7 @@ import (
 	"hash"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -34,7 +35,8 @@ type Token struct {
 
 // HS256 signs with one app's credentials. It is safe for concurrent use.
 type HS256 struct {
-	key        *signingKey
+	config     Config
+	key        atomic.Pointer[signingKey]
 	clock      func() time.Time
 	backdate   time.Duration
 	defaultTTL time.Duration
@@ -46,11 +48,10 @@ func New(c Config, credentials Credentials, clock func() time.Time) (*HS256, err
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	key, err := newSigningKey(credentials)
-	if err != nil {
+	s := &HS256{config: c, clock: clock, backdate: c.Backdate, defaultTTL: c.DefaultTTL, properties: properties}
+	if err := s.use(credentials); err != nil {
 		return nil, err
 	}
-	s := &HS256{key: key, clock: clock, backdate: c.Backdate, defaultTTL: c.DefaultTTL, properties: properties}
 	s.properties[expirationSeconds].Max = int(c.MaxTTL / time.Second)
 	return s, nil
 }
@@ -68,11 +69,12 @@ func (s *HS256) Sign(_ context.Context, g *Grant) (Token, error) {
 	}
 	issued := s.clock().Add(-s.backdate).Truncate(time.Second)
 	expires := issued.Add(g.lifetime)
-	work := s.key.workspaces.Get().(*workspace)
-	defer s.key.workspaces.Put(work)
+	key := s.key.Load() // once: the next load may be another pair
+	work := key.workspaces.Get().(*workspace)
+	defer key.workspaces.Put(work)
 
 	var err error
-	if work.payload, err = s.key.appendClaims(work.payload[:0], g, issued.Unix(), expires.Unix()); err != nil {
+	if work.payload, err = key.appendClaims(work.payload[:0], g, issued.Unix(), expires.Unix()); err != nil {
 		return Token{}, err
 	}
 	work.token = base64.RawURLEncoding.AppendEncode(append(work.token[:0], header...), work.payload)
@@ -86,8 +88,19 @@ func (s *HS256) Sign(_ context.Context, g *Grant) (Token, error) {
 // header is the first part of every token, and the dot behind it.
 var header = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "."
 
+// use signs with these credentials from now on.
+func (s *HS256) use(c Credentials) error {
+	key, err := newSigningKey(c)
+	if err != nil {
+		return err
+	}
+	s.key.Store(key)
+	return nil
+}
+
 // signingKey is a key and a secret, made ready for signing.
 type signingKey struct {
+	credentials Credentials
 	// start is the claims' beginning, up to role_type's value
 	start []byte
 	// workspaces holds what signing one token takes, to be used again
@@ -107,8 +120,9 @@ func newSigningKey(c Credentials) (*signingKey, error) {
 	}
 	secret := []byte(c.Secret)
 	return &signingKey{
-		start:      append(start, `,"role_type":`...),
-		workspaces: sync.Pool{New: func() any { return &workspace{mac: hmac.New(sha256.New, secret)} }},
+		credentials: c,
+		start:       append(start, `,"role_type":`...),
+		workspaces:  sync.Pool{New: func() any { return &workspace{mac: hmac.New(sha256.New, secret)} }},
 	}, nil
 }
 

@@ -27,6 +27,8 @@ type Metrics struct {
 	issued             map[string]prometheus.Counter // by role
 	spans              map[string]prometheus.Counter // by result
 	ready              prometheus.Gauge
+	rotations          map[string]prometheus.Counter // by result
+	rotated            prometheus.Gauge
 	requests           *prometheus.HistogramVec
 	expected           map[Series]prometheus.Observer // of requests
 }
@@ -95,11 +97,14 @@ func NewMetrics(registry prometheus.Registerer, b Build, properties []signer.Pro
 		issued:             results(counter("videosdk_tokens_issued_total", "Tokens issued, by the role that they give.", "role"), signer.Roles...),
 		spans:              results(counter("videosdk_trace_spans_total", "Sampled spans, by what became of them: exported, refused by the collector (failed), or dropped because the queue for it was full.", "result"), resultExported, resultFailed, resultDropped),
 		ready:              prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_ready", Help: "1 while the service takes requests, 0 before and while it drains."}),
+		rotations:          results(counter("videosdk_credential_reloads_total", "Changes of the credential files, by result; after an error the old credentials stay in use.", "result"), resultOK, resultError),
+		rotated:            prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_credential_last_load_timestamp_seconds", Help: "When the credentials in use were loaded."}),
 		requests:           prometheus.NewHistogramVec(histogram("http_server_request_duration_seconds", "Duration of HTTP requests.", milliseconds), []string{"http_request_method", "http_route", "http_response_status_code"}),
 		expected:           map[Series]prometheus.Observer{},
 	}
 	registry.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.validationDuration, m.signingDuration, m.ready, m.requests)
+		m.validationDuration, m.signingDuration, m.ready, m.rotated, m.requests)
+	m.rotated.SetToCurrentTime()
 	failures := counter("videosdk_token_validation_failures_total", "Properties of token requests that broke a rule.", "property", "rule")
 	for _, p := range properties {
 		for _, rule := range p.Rules() {
@@ -110,6 +115,16 @@ func NewMetrics(registry prometheus.Registerer, b Build, properties []signer.Pro
 		m.expected[series] = m.requests.WithLabelValues(series.Method, series.Route, strconv.Itoa(series.Status))
 	}
 	return m
+}
+
+// Rotated counts a change of the credentials; its error says that the old ones stay.
+func (m *Metrics) Rotated(err error) {
+	if err != nil {
+		m.rotations[resultError].Inc()
+		return
+	}
+	m.rotations[resultOK].Inc()
+	m.rotated.SetToCurrentTime()
 }
 
 // Handler serves the registry to Prometheus.
