@@ -7,7 +7,11 @@ IMAGE        ?= videosdk-auth-endpoint:$(VERSION)
 BUILDER      ?= docker build
 FUZZTIME     ?= 10m
 
-.PHONY: help run test unit e2e race lint fmt bench bench-load fuzz vulncheck build image
+# for make e2e: the ingress controller of the cluster that KUBECONFIG names
+INGRESS      ?= http://127.0.0.1
+INGRESSCLASS ?= traefik
+
+.PHONY: help run test unit integration chart e2e manifests race lint fmt bench bench-load fuzz vulncheck build image
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -15,21 +19,31 @@ help: ## list the targets
 run: ## serve, with the settings of the environment and .env
 	go run .
 
-test: unit e2e ## run all tests; the first time builds Prometheus and the OpenTelemetry Collector, which takes minutes
+test: unit integration chart ## run all tests; the first time builds Prometheus, the OpenTelemetry Collector and Helm, which takes minutes
 
 unit: ## run the tests that need nothing but Go
 	go vet ./...
 	go test ./...
 
-e2e: ## run the tests against the real Prometheus and OpenTelemetry Collector
+integration: ## run the tests against the real Prometheus and OpenTelemetry Collector
 	cd e2e && go vet ./... && go test -timeout 30m ./...
+
+chart: ## test the chart and k8s/ by Helm 3 and 4, helm-unittest, kubeconform, promtool, Pod Security and kube-score
+	cd e2e/chart && go vet ./... && go test -timeout 30m ./...
+
+e2e: ## install IMAGE on the cluster of KUBECONFIG, with kubectl and helm, and disturb it under load; NODE=1 where this machine is the node
+	cd e2e && go test -tags cluster ./cluster -count=1 -v -timeout 30m -image $(IMAGE) -ingress $(INGRESS) -ingress-class $(INGRESSCLASS) $(if $(NODE),-node)
+
+manifests: ## render k8s/base from the chart
+	cd e2e/chart && go run ./manifests ../../k8s/base
 
 race: ## run all tests with the race detector
 	CGO_ENABLED=1 go test -race ./...
 
 lint: ## run the linters
 	$(GOLANGCI_LINT) run ./...
-	cd e2e && $(GOLANGCI_LINT) run ./...
+	cd e2e && $(GOLANGCI_LINT) run --build-tags cluster ./...
+	cd e2e/chart && $(GOLANGCI_LINT) run ./...
 
 fmt: ## format the code
 	$(GOLANGCI_LINT) fmt ./...
