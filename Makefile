@@ -54,7 +54,7 @@ bench: ## run the benchmarks, ours beside their references
 bench-load: ## print the CPU per request beside a bare Echo, podinfo, and with SAMPLE=DIR Zoom's Node sample; needs Linux, wrk and two cores
 	CGO_ENABLED=0 go build -o e2e/bin/videosdk-auth-endpoint .
 	GOBIN=$(CURDIR)/e2e/bin go install $(PODINFO)
-	cd e2e && go build -o bin/ ./loadbench/bareecho ./otelcol && go run ./loadbench $(if $(SAMPLE),-sample $(abspath $(SAMPLE)))
+	cd e2e && go build -o bin/ ./loadbench/bareecho ./loadbench/tracedecho ./otelcol && go run ./loadbench $(if $(SAMPLE),-sample $(abspath $(SAMPLE)))
 
 fuzz: ## run each fuzz test for FUZZTIME
 	go test ./handler -run '^$$' -fuzz FuzzToken -fuzztime $(FUZZTIME) -fuzzminimizetime 5x

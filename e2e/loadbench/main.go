@@ -76,6 +76,8 @@ func run(ctx context.Context, bin, sample string, rounds, seconds, connections i
 		{name: "(b') the same with LOG_LEVEL=error", command: "videosdk-auth-endpoint", env: append([]string{"LOG_LEVEL=error"}, credentials...)},
 		{name: "(c) tracing 10 % to a collector", command: "videosdk-auth-endpoint", env: traced("0.1")},
 		{name: "(d) tracing 100 % to a collector", command: "videosdk-auth-endpoint", env: traced("1")},
+		{name: "bare Echo with the three spans, 10 %", command: "tracedecho", env: traced("0.1")},
+		{name: "bare Echo with the three spans, 100 %", command: "tracedecho", env: traced("1")},
 		{name: "podinfo's /token, its log at error", command: "podinfo --port={port} --level=error", path: "token"},
 	}
 	for _, v := range variants {
