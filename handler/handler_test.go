@@ -83,7 +83,7 @@ func requests(c handler.Config) *telemetry.Requests {
 func newHandler(t testing.TB, s signer.Signer, variables ...string) (*handler.Handler, *bytes.Buffer) {
 	t.Helper()
 	log := new(bytes.Buffer)
-	logger := telemetry.NewLog(telemetry.Config{LogLevel: zerolog.DebugLevel, LogFormat: "json"}, log, nil)
+	logger := telemetry.NewLog(telemetry.Config{LogLevel: zerolog.DebugLevel, LogFormat: "json"}, zerolog.SyncWriter(log), nil)
 	c := config(t, variables...)
 	return handler.New(c, s, requests(c), http.NotFoundHandler(), logger), log
 }

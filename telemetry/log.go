@@ -23,8 +23,8 @@ func init() {
 	zerolog.TimeFieldFormat = time.RFC3339Nano
 }
 
-// NewLog returns a log that writes lines to w, each with the trace and span of its context. What w writes to decides on
-// their format, where LOG_FORMAT does not.
+// NewLog returns a log that writes lines to w, from many goroutines at once, each with the trace and span of its context.
+// What w writes to decides on their format, where LOG_FORMAT does not.
 func NewLog(c Config, w io.Writer, destination *os.File) *Log {
 	if c.LogFormat == "text" || c.LogFormat == "" && isTerminal(destination) {
 		w = zerolog.ConsoleWriter{Out: w, NoColor: !isTerminal(destination), TimeFormat: time.TimeOnly}
