@@ -10,8 +10,8 @@ COPY telemetry telemetry
 ARG TARGETOS TARGETARCH
 ARG VERSION=dev REVISION=unknown
 # -trimpath, no build id and no VCS stamp: two builds of one commit give the same binary
-RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=false \
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/go/build \
+    GOCACHE=/go/build CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=false \
     -ldflags="-s -w -buildid= -X main.version=$VERSION -X main.revision=$REVISION" -o /videosdk-auth-endpoint .
 
 FROM gcr.io/distroless/static-debian12:nonroot
