@@ -38,8 +38,6 @@ type HS256 struct {
 	config     Config
 	key        atomic.Pointer[signingKey]
 	clock      func() time.Time
-	backdate   time.Duration
-	defaultTTL time.Duration
 	properties [propertyCount]Property
 }
 
@@ -48,7 +46,7 @@ func New(c Config, credentials Credentials, clock func() time.Time) (*HS256, err
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	s := &HS256{config: c, clock: clock, backdate: c.Backdate, defaultTTL: c.DefaultTTL, properties: properties}
+	s := &HS256{config: c, clock: clock, properties: properties}
 	if err := s.use(credentials); err != nil {
 		return nil, err
 	}
@@ -67,7 +65,7 @@ func (s *HS256) Sign(_ context.Context, g *Grant) (Token, error) {
 	if !g.claims[sessionName].sent {
 		return Token{}, ErrNotValidated
 	}
-	issued := s.clock().Add(-s.backdate).Truncate(time.Second)
+	issued := s.clock().Add(-s.config.Backdate).Truncate(time.Second)
 	expires := issued.Add(g.lifetime)
 	key := s.key.Load() // once: the next load may be another pair
 	work := key.workspaces.Get().(*workspace)
