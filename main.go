@@ -10,9 +10,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -20,6 +22,7 @@ import (
 	"unicode"
 
 	"videosdk-auth-endpoint/handler"
+	"videosdk-auth-endpoint/handler/caller"
 	"videosdk-auth-endpoint/signer"
 	"videosdk-auth-endpoint/telemetry"
 
@@ -32,6 +35,8 @@ const usage = `videosdk-auth-endpoint signs Zoom Video SDK tokens over HTTP.
 
   videosdk-auth-endpoint               serve
   videosdk-auth-endpoint token         print a token made from flags (token --help), or what is in one (token --decode TOKEN)
+  videosdk-auth-endpoint apikey        make an API key and its line for AUTH_API_KEYS_FILE (apikey NAME)
+  videosdk-auth-endpoint policy        try the policy on an example, exit 0 when it allows it (policy --help)
   videosdk-auth-endpoint healthcheck   exit 0 when the service on this machine is ready
   videosdk-auth-endpoint version       print the version
   videosdk-auth-endpoint help          print this
@@ -63,6 +68,10 @@ func run(ctx context.Context, args []string) error {
 		return serve(ctx)
 	case "token":
 		return token(ctx, args)
+	case "apikey":
+		return apikey(args)
+	case "policy":
+		return policy(ctx, args)
 	case "healthcheck":
 		return healthcheck(ctx)
 	case "version":
@@ -80,7 +89,7 @@ func serve(ctx context.Context) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
 
-	c, credentials, err := configure()
+	c, err := configure()
 	if err != nil {
 		return err
 	}
@@ -88,24 +97,23 @@ func serve(ctx context.Context) error {
 	log := telemetry.NewLog(c.telemetry, lines, os.Stdout)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(lines)
-	metrics := telemetry.NewMetrics(registry, build(), signer.Properties(), handler.Series(c.http))
+	metrics := telemetry.NewMetrics(registry, build(), handler.Labels(c.http))
 	tracing, err := telemetry.NewTracing(ctx, c.telemetry, build(), metrics, log)
 	if err != nil {
 		return fmt.Errorf("telemetry: %w", err)
 	}
-	tokens, err := signer.New(c.signer, credentials, time.Now)
+	tokens, err := signer.New(c.signer, c.credentials, time.Now)
 	if err != nil {
 		return fmt.Errorf("signer: %w", err)
 	}
+	metrics.Open(c.caller.Open())
+	warn(log, c.caller)
 	observed := telemetry.Trace(telemetry.Count(tokens, metrics), tracing)
-	h := handler.New(c.http, observed, telemetry.NewRequests(metrics, tracing), telemetry.Handler(registry), log)
-	go tokens.Rotate(ctx, time.Tick(rotateInterval), func(err error) {
-		metrics.Rotated(err)
-		if err != nil {
-			log.Error().Err(err).Msg("credentials not changed")
-		} else {
-			log.Info().Msg("credentials changed")
-		}
+	h := handler.New(c.http, c.guard, observed, telemetry.NewRequests(metrics, tracing), telemetry.Handler(registry), log)
+	go tokens.Rotate(ctx, time.Tick(rotateInterval), tell(log, "credentials", metrics.Rotated))
+	go c.guard.Run(ctx, telemetry.Transport(http.DefaultTransport, tracing), time.Tick(rotateInterval), caller.Events{
+		KeySet:  tell(log, "key set", metrics.KeySetFetched),
+		APIKeys: tell(log, "API keys", metrics.APIKeysRead),
 	})
 	server, err := h.Listen(ctx)
 	if err != nil {
@@ -122,6 +130,31 @@ func serve(ctx context.Context) error {
 		log.Info().Msg("stopped")
 	}
 	return errors.Join(err, within(ctx, linesTimeout, lines.Close))
+}
+
+// tell returns what counts and logs a change of what is read again and again, or that it could not be read.
+func tell(log *telemetry.Log, what string, count func(error)) func(error) {
+	return func(err error) {
+		count(err)
+		if err != nil {
+			log.Error().Err(err).Msg(what + " not read, those from before stay")
+		} else {
+			log.Info().Msg(what + " read")
+		}
+	}
+}
+
+// warn says what a guard that is not complete leaves open.
+func warn(log *telemetry.Log, c caller.Config) {
+	if c.Open() {
+		log.Warn().Msg("open: everybody who reaches this endpoint gets tokens, a host's too; set AUTH_ISSUER, AUTH_API_KEYS_FILE or AUTH_PROXY_HEADER")
+	}
+	if c.UsersUnbounded() {
+		log.Warn().Msg("no policy: every user who is signed in gets any token, a host's too; set AUTH_POLICY")
+	}
+	for _, variable := range c.PlainHTTP() {
+		log.Warn().Msg(variable + " is no https URL: whoever is on the way to it can replace the keys")
+	}
 }
 
 func within(ctx context.Context, limit time.Duration, f func(context.Context) error) error {
@@ -144,23 +177,37 @@ const (
 	linesTimeout = time.Second
 )
 
-// config is what the environment sets, package by package.
+// config is what the environment sets, package by package, and what it takes files to know.
 type config struct {
-	signer    signer.Config
-	http      handler.Config
-	telemetry telemetry.Config
+	signer      signer.Config
+	credentials signer.Credentials
+	caller      caller.Config
+	guard       *caller.Guard
+	http        handler.Config
+	telemetry   telemetry.Config
 }
 
 // configure reads the environment and .env, and reports all mistakes in them at once.
-func configure() (config, signer.Credentials, error) {
+func configure() (config, error) {
 	var c config
-	mistakes := []error{loadDotEnv(), load(&c.signer), load(&c.http), load(&c.telemetry)}
-	credentials, err := c.signer.Credentials()
-	mistakes = append(mistakes, err, c.signer.Validate(), c.http.Validate(), c.telemetry.Validate())
+	mistakes := []error{loadDotEnv(), load(&c.signer), load(&c.caller), load(&c.http), load(&c.telemetry)}
+	add := func(err error) { mistakes = append(mistakes, err) }
+	var err error
+	c.credentials, err = c.signer.Credentials()
+	add(err)
+	add(c.signer.Validate())
+	c.guard, err = caller.New(c.caller, c.http.TrustedProxies, time.Now)
+	add(err)
+	add(c.http.Validate())
+	add(c.telemetry.Validate())
+	return c, wrongConfiguration(mistakes...)
+}
+
+func wrongConfiguration(mistakes ...error) error {
 	if err := errors.Join(mistakes...); err != nil {
-		return c, credentials, fmt.Errorf("the configuration is wrong:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
+		return fmt.Errorf("the configuration is wrong:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
 	}
-	return c, credentials, nil
+	return nil
 }
 
 // loadDotEnv adds the variables of .env that are not set already, and forgets those that are empty.
@@ -180,6 +227,8 @@ func loadDotEnv() error {
 // wants says what a variable of that type must hold, where the type's own error would quote the value.
 var wants = map[string]string{
 	"time.Duration": "want a duration such as 30s or 2h",
+	"uint32":        "want a whole number of 0 or more",
+	"float64":       "want a number such as 5 or 0.5",
 	"uint16":        "want a port number from 0 to 65535",
 	"*uint16":       "want a port number from 0 to 65535",
 	"bool":          "want true or false",
@@ -209,15 +258,8 @@ func token(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("token", flag.ContinueOnError)
 	from := flags.String("from", "", "the URL of a running endpoint that is asked for the token")
 	decode := flags.Bool("decode", false, "print the token's header and claims, not the token; with a TOKEN behind the flags (- reads it from standard input) those of that one, and what Zoom would refuse it for")
-	var request signer.Request
-	properties := map[string]string{}
-	for _, p := range signer.Properties() {
-		flags.Func(kebab(p.Name), fmt.Sprintf("%s: %s, %s", p.Name, p.Expects(), p.Description), func(text string) error {
-			request.Set(p.Name, signer.Value{Kind: signer.KindString, String: text})
-			properties[p.Name] = text
-			return nil
-		})
-	}
+	bearerFile := flags.String("bearer-file", "", "with --from, a file that holds an API key or a user's token, which the request is sent with")
+	properties := requestFlags(flags)
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return nil
@@ -226,7 +268,7 @@ func token(ctx context.Context, args []string) error {
 	case flags.NArg() > 1 || flags.NArg() == 1 && !*decode:
 		return errors.New("token: one TOKEN may stand behind --decode, and nothing else")
 	}
-	c, credentials, err := configure()
+	c, err := configure()
 	if err != nil {
 		return err
 	}
@@ -234,11 +276,11 @@ func token(ctx context.Context, args []string) error {
 	switch jwt {
 	case "":
 		if *from != "" {
-			if jwt, err = handler.RequestToken(ctx, *from, properties); err != nil {
+			if jwt, err = handler.RequestToken(ctx, *from, *bearerFile, properties); err != nil {
 				return fmt.Errorf("token: %w", err)
 			}
-		} else if jwt, err = sign(ctx, c.signer, credentials, &request); err != nil {
-			return err
+		} else if jwt, err = sign(ctx, c, properties); err != nil {
+			return fmt.Errorf("token: %w", err)
 		}
 	case "-":
 		text, err := io.ReadAll(io.LimitReader(os.Stdin, 64<<10))
@@ -251,7 +293,7 @@ func token(ctx context.Context, args []string) error {
 		fmt.Println(jwt)
 		return nil
 	}
-	seen, refused := signer.Inspect(jwt, credentials, time.Now)
+	seen, refused := signer.Inspect(jwt, c.credentials, time.Now)
 	out, err := json.MarshalIndent(seen, "", "  ")
 	if err != nil {
 		return fmt.Errorf("token: %w", err)
@@ -263,20 +305,101 @@ func token(ctx context.Context, args []string) error {
 	return nil
 }
 
-func sign(ctx context.Context, c signer.Config, credentials signer.Credentials, r *signer.Request) (string, error) {
-	s, err := signer.New(c, credentials, time.Now)
-	if err != nil {
-		return "", fmt.Errorf("signer: %w", err)
+// requestFlags adds a flag for each property of a request. The map has those that were set.
+func requestFlags(flags *flag.FlagSet) map[string]string {
+	properties := map[string]string{}
+	for _, p := range signer.Properties() {
+		flags.Func(kebab(p.Name), fmt.Sprintf("%s: %s, %s", p.Name, p.Expects(), p.Description), func(text string) error {
+			properties[p.Name] = text
+			return nil
+		})
 	}
-	grant, err := s.Validate(ctx, r)
+	return properties
+}
+
+func sign(ctx context.Context, c config, properties map[string]string) (string, error) {
+	s, err := signer.New(c.signer, c.credentials, time.Now)
 	if err != nil {
-		return "", fmt.Errorf("token: %w", err)
+		return "", err //nolint:wrapcheck // it says all
+	}
+	grant, err := validate(ctx, s, properties)
+	if err != nil {
+		return "", err
 	}
 	t, err := s.Sign(ctx, grant)
-	if err != nil {
-		return "", fmt.Errorf("token: %w", err)
+	return t.JWT, err //nolint:wrapcheck // it says all
+}
+
+func validate(ctx context.Context, s signer.Signer, properties map[string]string) (*signer.Grant, error) {
+	var request signer.Request
+	for name, text := range properties {
+		request.Set(name, signer.Value{Kind: signer.KindString, String: text})
 	}
-	return t.JWT, nil
+	return s.Validate(ctx, &request) //nolint:wrapcheck // it says all
+}
+
+func apikey(args []string) error {
+	if len(args) != 1 || strings.HasPrefix(args[0], "-") {
+		return errors.New("apikey: want a NAME for the key's owner, such as: apikey backend")
+	}
+	key, line, err := caller.NewAPIKey(args[0])
+	if err != nil {
+		return fmt.Errorf("apikey: %w", err)
+	}
+	fmt.Fprintln(os.Stderr, "The key, which is shown this once; its owner sends it as Authorization: Bearer KEY")
+	fmt.Println(key)
+	fmt.Fprintln(os.Stderr, "The line for AUTH_API_KEYS_FILE:")
+	fmt.Println(line)
+	return nil
+}
+
+// policy tries the policy on an example. It needs no credentials, so that a pipeline can run it.
+func policy(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("policy", flag.ContinueOnError)
+	method := flags.String("method", string(caller.JWT), "how the caller is known: jwt, api_key, proxy or none")
+	subject := flags.String("subject", "", "the caller's subject")
+	claims := flags.String("claims", "{}", "the claims of the caller's token, as a JSON object")
+	properties := requestFlags(flags)
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err != nil:
+		return fmt.Errorf("policy: %w", err)
+	case flags.NArg() > 0:
+		return fmt.Errorf("policy: want flags, not %q", flags.Arg(0))
+	case !slices.Contains(caller.Methods, caller.Method(*method)):
+		return errors.New("policy: --method: want jwt, api_key, proxy or none")
+	}
+	example := caller.Caller{Method: caller.Method(*method), Subject: *subject}
+	if err := json.Unmarshal([]byte(*claims), &example.Claims); err != nil {
+		return errors.New("policy: --claims: want a JSON object")
+	}
+	var c config
+	mistakes := []error{loadDotEnv(), load(&c.signer), load(&c.caller)}
+	rules, err := caller.NewPolicy(c.caller)
+	s, signerErr := signer.New(c.signer, signer.Credentials{}, time.Now)
+	if err := wrongConfiguration(append(mistakes, err, signerErr)...); err != nil {
+		return err
+	}
+	if rules == nil {
+		return errors.New("policy: there is none; set AUTH_POLICY or AUTH_POLICY_FILE")
+	}
+	property, value, err := c.caller.Identity(&example)
+	if err != nil {
+		return fmt.Errorf("policy: %w", err)
+	}
+	if property != "" {
+		properties[property] = value
+	}
+	grant, err := validate(ctx, s, properties)
+	if err != nil {
+		return fmt.Errorf("policy: the request is invalid, whoever makes it: %w", err)
+	}
+	if err := rules.Allow(&example, grant); err != nil {
+		return fmt.Errorf("policy: %w", err)
+	}
+	fmt.Println("allowed")
+	return nil
 }
 
 // kebab turns sessionName into session-name.
@@ -303,7 +426,7 @@ func help() error {
 	fmt.Print(usage)
 	const row = "{{range .}}{{usage_key .}}\t{{usage_default .}}\t{{usage_description .}}\n{{end}}"
 	table := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
-	for _, spec := range []any{&signer.Config{}, &handler.Config{}, &telemetry.Config{}} {
+	for _, spec := range []any{&signer.Config{}, &caller.Config{}, &handler.Config{}, &telemetry.Config{}} {
 		if err := envconfig.Usagef("", spec, table, row); err != nil {
 			return fmt.Errorf("help: %w", err)
 		}

@@ -3,26 +3,29 @@ package handler
 import (
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
+	"math"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"videosdk-auth-endpoint/handler/caller"
 
 	"github.com/labstack/gommon/bytes"
 )
 
 // Config is what the environment sets of the HTTP side.
 type Config struct {
-	Port            uint16        `default:"4000"  desc:"the port that serves tokens; 0 takes a free one" envconfig:"PORT"`
-	AdminPort       *uint16       `desc:"a port of their own for health and metrics, which then leave PORT" envconfig:"ADMIN_PORT"`
-	TokenPath       string        `default:"/"      desc:"the path of the token route" envconfig:"TOKEN_PATH"`
-	Origins         Origins       `default:"*"      desc:"the web origins that may read answers, comma-separated, or * for all; https://*.example.com is every subdomain" envconfig:"CORS_ALLOWED_ORIGINS"`
-	BodyLimit       Size          `default:"100KiB" desc:"the largest request body; B, kB, KiB, MB or MiB" envconfig:"BODY_LIMIT"`
-	TrustedProxies  Proxies       `desc:"the addresses or CIDR ranges of proxies whose X-Forwarded-For is believed, comma-separated; none: client addresses come from the connection" envconfig:"TRUSTED_PROXIES"`
-	ShutdownDelay   time.Duration `default:"5s"     desc:"how long requests are still taken after SIGTERM while /readyz says 503, so that load balancers can look away; SIGINT skips it" envconfig:"SHUTDOWN_DELAY"`
-	ShutdownTimeout time.Duration `default:"15s"    desc:"how long requests under way may take after that" envconfig:"SHUTDOWN_TIMEOUT"`
+	Port            uint16         `default:"4000"  desc:"the port that serves tokens; 0 takes a free one" envconfig:"PORT"`
+	AdminPort       *uint16        `desc:"a port of their own for health and metrics, which then leave PORT" envconfig:"ADMIN_PORT"`
+	TokenPath       string         `default:"/"      desc:"the path of the token route" envconfig:"TOKEN_PATH"`
+	Origins         Origins        `default:"*"      desc:"the web origins that may read answers, comma-separated, or * for all; https://*.example.com is every subdomain" envconfig:"CORS_ALLOWED_ORIGINS"`
+	BodyLimit       Size           `default:"100KiB" desc:"the largest request body; B, kB, KiB, MB or MiB" envconfig:"BODY_LIMIT"`
+	TrustedProxies  caller.Proxies `desc:"the addresses or CIDR ranges of proxies whose X-Forwarded-For and AUTH_PROXY_HEADER are believed, comma-separated; none: client addresses come from the connection" envconfig:"TRUSTED_PROXIES"`
+	RateLimit       float64        `default:"0" desc:"how many requests a second each caller may make of this replica; 0 for no limit" envconfig:"RATE_LIMIT"`
+	RateBurst       uint32         `default:"10" desc:"how many requests a caller may make at once before RATE_LIMIT counts; 1 or more" envconfig:"RATE_LIMIT_BURST"`
+	ShutdownDelay   time.Duration  `default:"5s"     desc:"how long requests are still taken after SIGTERM while /readyz says 503, so that load balancers can look away; SIGINT skips it" envconfig:"SHUTDOWN_DELAY"`
+	ShutdownTimeout time.Duration  `default:"15s"    desc:"how long requests under way may take after that" envconfig:"SHUTDOWN_TIMEOUT"`
 }
 
 // Validate returns every mistake of the settings, joined.
@@ -39,6 +42,12 @@ func (c *Config) Validate() error {
 	}
 	if c.BodyLimit < 1 {
 		wrong("BODY_LIMIT: want at least 1B")
+	}
+	if c.RateLimit < 0 || math.IsNaN(c.RateLimit) || math.IsInf(c.RateLimit, 0) {
+		wrong("RATE_LIMIT: want a number such as 5 or 0.5, or 0 for no limit")
+	}
+	if c.RateBurst < 1 || c.RateBurst > math.MaxInt32 {
+		wrong("RATE_LIMIT_BURST: want 1 or more")
 	}
 	if c.ShutdownDelay < 0 {
 		wrong("SHUTDOWN_DELAY: want 0s or more")
@@ -69,34 +78,6 @@ func (s *Size) Decode(text string) error {
 	}
 	*s = Size(n)
 	return nil
-}
-
-// Proxies are the networks whose word on a client's address is believed.
-type Proxies []netip.Prefix
-
-// Decode reads addresses and CIDR ranges with commas between. It is the envconfig.Decoder.
-func (p *Proxies) Decode(text string) error {
-	for entry := range strings.SplitSeq(text, ",") {
-		entry = strings.TrimSpace(entry)
-		prefix, err := netip.ParsePrefix(entry)
-		if err != nil {
-			addr, err := netip.ParseAddr(entry)
-			if err != nil {
-				return errors.New("want addresses or CIDR ranges with commas between, such as 10.0.0.0/8,192.0.2.7")
-			}
-			prefix = netip.PrefixFrom(addr, addr.BitLen())
-		}
-		*p = append(*p, prefix.Masked())
-	}
-	return nil
-}
-
-func (p Proxies) networks() []*net.IPNet {
-	networks := make([]*net.IPNet, len(p))
-	for i, prefix := range p {
-		networks[i] = &net.IPNet{IP: prefix.Addr().AsSlice(), Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen())}
-	}
-	return networks
 }
 
 // Origins are the web origins whose pages may read answers.

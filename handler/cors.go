@@ -2,6 +2,7 @@ package handler
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 )
@@ -9,7 +10,7 @@ import (
 // Header values that are the same for every request; nothing appends to them.
 var (
 	allOrigins     = []string{"*"}
-	exposedHeaders = []string{echo.HeaderXRequestID}
+	exposedHeaders = []string{strings.Join([]string{echo.HeaderXRequestID, echo.HeaderRetryAfter, echo.HeaderWWWAuthenticate}, ", ")}
 )
 
 // crossOrigin lets web pages of the allowed origins read every answer, errors included, and reports a preflight. As in
@@ -24,6 +25,9 @@ func (h *Handler) crossOrigin(c echo.Context) (preflight bool) {
 		header.Set(echo.HeaderVary, echo.HeaderOrigin)
 		if origins.allow(origin) {
 			header.Set(echo.HeaderAccessControlAllowOrigin, origin)
+			if h.guard.ByCookie() {
+				header.Set(echo.HeaderAccessControlAllowCredentials, "true")
+			}
 		}
 	}
 	if origin != "" {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 
+	"videosdk-auth-endpoint/handler/caller"
 	"videosdk-auth-endpoint/signer"
 
 	"github.com/labstack/echo/v4"
@@ -61,6 +62,9 @@ func (h *Handler) explain(err error, c echo.Context) (status int, faults []fault
 		}
 		return http.StatusBadRequest, faults
 	}
+	if refusal, ok := errors.AsType[*caller.Refusal](err); ok {
+		return h.explainRefusal(refusal, err, c)
+	}
 	if malformed, ok := errors.AsType[*malformedError](err); ok {
 		return one(http.StatusBadRequest, "body", malformed.reason)
 	}
@@ -71,6 +75,8 @@ func (h *Handler) explain(err error, c echo.Context) (status int, faults []fault
 		return one(http.StatusUnsupportedMediaType, "Content-Type", "must have charset utf-8, or none")
 	case errors.Is(err, errDraining):
 		return one(http.StatusServiceUnavailable, "server", "is shutting down")
+	case errors.Is(err, errNoKeySet):
+		return one(http.StatusServiceUnavailable, "server", "has no key set to verify tokens with yet: see its log")
 	}
 	if body, ok := errors.AsType[*bodyError](err); ok {
 		if _, ok := errors.AsType[*http.MaxBytesError](body); ok {
@@ -90,4 +96,48 @@ func (h *Handler) explain(err error, c echo.Context) (status int, faults []fault
 		}
 	}
 	return one(http.StatusInternalServerError, "server", "failed: try again, or report the answer's "+echo.HeaderXRequestID)
+}
+
+// unauthenticated says what is wrong with a credential. None of it tells more than whoever has the credential can read in it.
+var unauthenticated = map[caller.Reason]string{
+	caller.Missing:        "must be Bearer and a token: sign in first",
+	caller.Malformed:      "must be Bearer, one space and one token, once",
+	caller.Algorithm:      "must be a token with an asymmetric signature, such as RS256 or ES256",
+	caller.UnknownKey:     "must be a token that is signed by a key of the provider",
+	caller.Signature:      "must be a token with the provider's signature",
+	caller.Issuer:         "must be a token of the provider: another issuer made this one",
+	caller.Audience:       "must be a token for this service: this one was made for another audience",
+	caller.Expired:        "must be a token that has not expired: sign in again",
+	caller.NotYetValid:    "must be a token that is valid already",
+	caller.Claims:         "must be a token with exp, sub, iss and aud",
+	caller.Lifetime:       "must be a token that expires sooner",
+	caller.UnknownAPIKey:  "must be an API key that is known here",
+	caller.UntrustedProxy: "must come through the sign-in proxy",
+}
+
+func (h *Handler) explainRefusal(refusal *caller.Refusal, err error, c echo.Context) (status int, faults []fault) {
+	header := c.Response().Header()
+	switch refusal.Reason {
+	case caller.PolicyDenied, caller.PolicyError:
+		return http.StatusForbidden, []fault{{"policy", "denied this request"}}
+	case caller.Identity:
+		return http.StatusForbidden, []fault{{"caller", "must have a name that can be in a token: " + refusal.Detail}}
+	case caller.KeysUnavailable:
+		header.Set(echo.HeaderRetryAfter, "1")
+		return h.explain(errNoKeySet, c)
+	case caller.RateLimited:
+		reason := "must be fewer"
+		if limited, ok := errors.AsType[*rateError](err); ok {
+			header.Set(echo.HeaderRetryAfter, limited.seconds())
+			reason += ": try again in " + limited.seconds() + " s"
+		}
+		return http.StatusTooManyRequests, []fault{{"requests", reason}}
+	}
+	reason := unauthenticated[refusal.Reason]
+	challenge := `Bearer realm="videosdk-auth-endpoint"`
+	if refusal.Reason != caller.Missing {
+		challenge += fmt.Sprintf(`, error="invalid_token", error_description=%q`, reason)
+	}
+	header.Set(echo.HeaderWWWAuthenticate, challenge)
+	return http.StatusUnauthorized, []fault{{echo.HeaderAuthorization, reason}}
 }

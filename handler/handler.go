@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"videosdk-auth-endpoint/handler/caller"
 	"videosdk-auth-endpoint/signer"
 	"videosdk-auth-endpoint/telemetry"
 
@@ -29,18 +30,20 @@ type Handler struct {
 	Admin http.Handler
 
 	config   Config
+	guard    *caller.Guard
 	signer   signer.Signer
 	requests *telemetry.Requests
 	log      *telemetry.Log
 	draining atomic.Bool
 }
 
-// New returns a handler that answers with the signer's tokens, tells telemetry of every request and logs one line for
-// each. The configuration must be valid.
-func New(c Config, s signer.Signer, requests *telemetry.Requests, metrics http.Handler, log *telemetry.Log) *Handler {
-	h := &Handler{config: c, signer: s, requests: requests, log: log}
+// New returns a handler that answers the guard's callers with the signer's tokens, tells telemetry of every request and
+// logs one line for each. The configuration must be valid.
+func New(c Config, guard *caller.Guard, s signer.Signer, requests *telemetry.Requests, metrics http.Handler, log *telemetry.Log) *Handler {
+	h := &Handler{config: c, guard: guard, signer: s, requests: requests, log: log}
 	public := h.router()
-	public.POST(c.TokenPath, h.token)
+	// composed here and not by Echo, which would do it again for each request
+	public.POST(c.TokenPath, h.authenticate(h.limit(h.token)))
 	admin := public
 	if c.AdminPort != nil {
 		admin = h.router()
@@ -59,9 +62,9 @@ func (h *Handler) router() *echo.Echo {
 	e := echo.New()
 	e.HTTPErrorHandler = h.answerError
 	e.IPExtractor = echo.ExtractIPDirect()
-	if h.config.TrustedProxies != nil {
+	if len(h.config.TrustedProxies) > 0 {
 		trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
-		for _, network := range h.config.TrustedProxies.networks() {
+		for _, network := range h.config.TrustedProxies.Networks() {
 			trust = append(trust, echo.TrustIPRange(network))
 		}
 		e.IPExtractor = echo.ExtractIPFromXFFHeader(trust...)
@@ -79,8 +82,11 @@ type panicError struct {
 // exchange is a request's context, and what its log line is made of.
 type exchange struct {
 	echo.Context
-	admin bool // health or metrics
-	id    string
+	admin  bool // health or metrics
+	id     string
+	caller *caller.Caller // nil until it is known
+	// refused is an error that a middleware of Echo's own has answered with
+	refused error
 	// issued is what the token says that was sent; nil where none was
 	issued *signer.Grant
 }
@@ -107,12 +113,31 @@ func (h *Handler) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		err := h.answer(x, next)
 		if err != nil {
 			h.answerError(err, x)
+		} else {
+			err = x.refused
 		}
-		took, client := time.Since(start), c.RealIP()
-		h.requests.End(ctx, c.Request(), route, client, c.Response().Status, took)
-		h.logExchange(ctx, x, client, took, err)
+		end := telemetry.Exchange{Route: route, Client: c.RealIP(), Status: c.Response().Status, Took: time.Since(start), Decision: x.decision(err)}
+		if x.caller != nil {
+			end.Method = string(x.caller.Method)
+		}
+		h.requests.End(ctx, c.Request(), &end)
+		h.logExchange(ctx, x, &end, err)
 		return nil
 	}
+}
+
+// allowed is the decision on a request that got a token.
+const allowed = "allowed"
+
+// decision says whether the caller got a token, or why it was refused; empty where a request did not come so far.
+func (x *exchange) decision(err error) string {
+	if refusal, ok := errors.AsType[*caller.Refusal](err); ok {
+		return string(refusal.Reason)
+	}
+	if x.issued != nil {
+		return allowed
+	}
+	return ""
 }
 
 // answer runs the route's handler, and makes an error of its panic.
@@ -140,15 +165,26 @@ func (h *Handler) route(c echo.Context) string {
 	return ""
 }
 
-// Series lists the requests that a handler of that configuration expects, so that their metrics can exist from the start.
-func Series(c Config) []telemetry.Series {
+// Labels are the values that the labels of a handler's metrics can have, so that all series exist from the start.
+func Labels(c Config) telemetry.Labels {
+	labels := telemetry.Labels{Properties: signer.Properties(), Requests: series(c)}
+	for _, m := range caller.Methods {
+		labels.Methods = append(labels.Methods, string(m))
+	}
+	for _, r := range caller.Reasons {
+		labels.Refusals = append(labels.Refusals, string(r))
+	}
+	return labels
+}
+
+func series(c Config) []telemetry.Series {
 	var all []telemetry.Series
 	add := func(method, route string, statuses ...int) {
 		for _, status := range statuses {
 			all = append(all, telemetry.Series{Method: method, Route: route, Status: status})
 		}
 	}
-	add(http.MethodPost, c.TokenPath, 200, 400, 408, 413, 415, 500)
+	add(http.MethodPost, c.TokenPath, 200, 400, 401, 403, 408, 413, 415, 429, 500, 503)
 	add(http.MethodOptions, c.TokenPath, 204)
 	add(http.MethodGet, c.TokenPath, 405)
 	add(http.MethodGet, livePath, 200)
@@ -197,10 +233,10 @@ func outcome(status int) string {
 }
 
 // logExchange writes the request's line, which for an issued token is the audit line too.
-func (h *Handler) logExchange(ctx context.Context, x *exchange, client string, took time.Duration, err error) {
-	status, level := x.Response().Status, zerolog.InfoLevel
+func (h *Handler) logExchange(ctx context.Context, x *exchange, end *telemetry.Exchange, err error) {
+	status, level := end.Status, zerolog.InfoLevel
 	switch {
-	case status >= 500 && !errors.Is(err, errDraining):
+	case status >= 500 && !errors.Is(err, errNotReady):
 		level = zerolog.ErrorLevel
 	case x.admin:
 		level = zerolog.DebugLevel
@@ -214,8 +250,18 @@ func (h *Handler) logExchange(ctx context.Context, x *exchange, client string, t
 		Str("path", clip(x.Request().URL.Path)).
 		Int("status", status).
 		Str("outcome", outcome(status)).
-		Int64("duration_us", took.Microseconds()).
-		Str("client", client)
+		Int64("duration_us", end.Took.Microseconds()).
+		Str("client", end.Client)
+	if c := x.caller; c != nil && c.Method != caller.None {
+		name := c.Subject
+		if c.Method != caller.APIKey { // the others are people
+			name = h.log.Name(name)
+		}
+		e.Str("caller_method", string(c.Method)).Str("caller", clip(name))
+	}
+	if end.Decision != "" && !h.guard.Open() {
+		e.Str("decision", end.Decision)
+	}
 	if g := x.issued; g != nil {
 		e.Str("role", g.Role()).Str("session_name", h.log.Name(g.SessionName())).Int64("lifetime_s", int64(g.Lifetime()/time.Second))
 		if identity := g.UserIdentity(); identity != "" {

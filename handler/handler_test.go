@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"videosdk-auth-endpoint/handler"
+	"videosdk-auth-endpoint/handler/caller"
 	"videosdk-auth-endpoint/signer"
 	"videosdk-auth-endpoint/telemetry"
 
@@ -74,9 +75,23 @@ func config(t testing.TB, variables ...string) handler.Config {
 	return c
 }
 
+// guard is the one that the environment sets up: open, unless config was given variables.
+func guard(t testing.TB, c handler.Config) *caller.Guard {
+	t.Helper()
+	var about caller.Config
+	if err := envconfig.Process("", &about); err != nil {
+		t.Fatal(err)
+	}
+	g, err := caller.New(about, c.TrustedProxies, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
 // requests watches without tracing.
 func requests(c handler.Config) *telemetry.Requests {
-	return telemetry.NewRequests(telemetry.NewMetrics(prometheus.NewRegistry(), telemetry.Build{}, signer.Properties(), handler.Series(c)), nil)
+	return telemetry.NewRequests(telemetry.NewMetrics(prometheus.NewRegistry(), telemetry.Build{}, handler.Labels(c)), nil)
 }
 
 // newHandler returns a handler and its log.
@@ -85,7 +100,7 @@ func newHandler(t testing.TB, s signer.Signer, variables ...string) (*handler.Ha
 	log := new(bytes.Buffer)
 	logger := telemetry.NewLog(telemetry.Config{LogLevel: zerolog.DebugLevel, LogFormat: "json"}, zerolog.SyncWriter(log), nil)
 	c := config(t, variables...)
-	return handler.New(c, s, requests(c), http.NotFoundHandler(), logger), log
+	return handler.New(c, guard(t, c), s, requests(c), http.NotFoundHandler(), logger), log
 }
 
 // serve returns the URL of a handler that is served for real.
@@ -305,7 +320,7 @@ func TestCrossOrigin(t *testing.T) {
 			}
 		}
 		a := send(t, "POST", url, http.Header{"Origin": {"https://app.example"}}, strings.NewReader(validBody))
-		if a.header.Get("Access-Control-Expose-Headers") != "X-Request-Id" {
+		if a.header.Get("Access-Control-Expose-Headers") != "X-Request-Id, Retry-After, WWW-Authenticate" {
 			t.Errorf("header %v", a.header)
 		}
 	})

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -24,7 +26,12 @@ func isAdminPath(path string) bool {
 	return path == livePath || path == readyPath || path == healthPath || path == metricsPath
 }
 
-var errDraining = errors.New("shutting down")
+// Why the service is not ready; both are errNotReady.
+var (
+	errNotReady = errors.New("not ready")
+	errDraining = fmt.Errorf("%w: shutting down", errNotReady)
+	errNoKeySet = fmt.Errorf("%w: the key set was not fetched yet", errNotReady)
+)
 
 var healthy = map[string]string{"status": "ok"}
 
@@ -33,16 +40,21 @@ func (h *Handler) live(c echo.Context) error {
 	return c.JSON(http.StatusOK, healthy)
 }
 
-// ready answers 503 from the moment of the first signal, so that no new clients are sent here.
+// ready answers 503 until the key set was fetched once, and from the moment of the first signal, so that no clients are
+// sent here.
 func (h *Handler) ready(c echo.Context) error {
-	if h.draining.Load() {
+	switch {
+	case h.draining.Load():
 		return errDraining
+	case !h.guard.Ready():
+		return errNoKeySet
 	}
 	return c.JSON(http.StatusOK, healthy)
 }
 
-// RequestToken asks a running service for a token, for at most ten seconds.
-func RequestToken(ctx context.Context, url string, properties map[string]string) (string, error) {
+// RequestToken asks a running service for a token, for at most ten seconds. BearerFile, unless it is empty, holds what the
+// request is authorized with.
+func RequestToken(ctx context.Context, url, bearerFile string, properties map[string]string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	body, err := json.Marshal(properties)
@@ -54,6 +66,13 @@ func RequestToken(ctx context.Context, url string, properties map[string]string)
 		return "", fmt.Errorf("request: %w", err)
 	}
 	request.Header.Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
+	if bearerFile != "" {
+		bearer, err := os.ReadFile(bearerFile)
+		if err != nil {
+			return "", fmt.Errorf("--bearer-file: %w", err)
+		}
+		request.Header.Set(echo.HeaderAuthorization, "Bearer "+strings.TrimSpace(string(bearer)))
+	}
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return "", fmt.Errorf("request: %w", err)

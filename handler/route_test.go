@@ -26,7 +26,7 @@ func BenchmarkRoute(b *testing.B) {
 	constant.POST("/", func(c echo.Context) error { return c.Blob(http.StatusOK, "application/json", []byte("{}")) })
 	c := config(b)
 	route := func(log *telemetry.Log) http.Handler {
-		return handler.New(c, newSigner(b), requests(c), http.NotFoundHandler(), log).Public
+		return handler.New(c, guard(b, c), newSigner(b), requests(c), http.NotFoundHandler(), log).Public
 	}
 	for _, variant := range []struct {
 		name    string

@@ -87,13 +87,12 @@ func (s *Server) Run(ctx context.Context, signals <-chan os.Signal) error {
 			go func() { failed <- e.server.Serve(e.listener) }()
 		}
 	}
-	s.handler.requests.Ready(true)
+	s.handler.requests.Ready(func() bool { return !s.handler.draining.Load() && s.handler.guard.Ready() })
 	select {
 	case err := <-failed:
 		return errors.Join(fmt.Errorf("serve: %w", err), s.close())
 	case signal := <-signals:
 		s.handler.draining.Store(true)
-		s.handler.requests.Ready(false)
 		delay := s.handler.config.ShutdownDelay
 		if signal == os.Interrupt {
 			delay = 0

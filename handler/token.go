@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 
+	"videosdk-auth-endpoint/handler/caller"
 	"videosdk-auth-endpoint/signer"
 
 	"github.com/labstack/echo/v4"
@@ -30,7 +31,19 @@ var (
 	jsonTypes = []string{"application/json; charset=utf-8"}
 )
 
-// token answers POST with a signed token: decode, validate, sign.
+// authenticate finds out who calls, before the body is read.
+func (h *Handler) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		x := c.(*exchange)
+		var err error
+		if x.caller, err = h.guard.Authenticate(x.Request()); err != nil {
+			return fmt.Errorf("authenticate: %w", err)
+		}
+		return next(x)
+	}
+}
+
+// token answers POST with a signed token: decode, validate, ask the policy about what was validated, sign just that.
 func (h *Handler) token(c echo.Context) error {
 	x := c.(*exchange)
 	request := tokenRequests.Get().(*signer.Request)
@@ -40,13 +53,27 @@ func (h *Handler) token(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	identity, value, err := h.guard.Identity(x.caller)
+	if err != nil {
+		return fmt.Errorf("identify: %w", err)
+	}
+	if identity != "" {
+		request.Set(identity, signer.Value{Kind: signer.KindString, String: value})
+	}
 	ctx := x.Request().Context()
 	grant, err := h.signer.Validate(ctx, request)
 	if err != nil {
+		if reason, broken := brokenRule(err, identity); broken {
+			// nothing that the client could send would help
+			return &caller.Refusal{Reason: caller.Identity, Detail: "it sets " + identity + ", which " + reason}
+		}
 		if unread != "" {
 			return &unreadError{err, unread}
 		}
 		return fmt.Errorf("validate: %w", err)
+	}
+	if err := h.guard.Allow(x.caller, grant); err != nil {
+		return fmt.Errorf("policy: %w", err)
 	}
 	token, err := h.signer.Sign(ctx, grant)
 	if err != nil {
@@ -64,6 +91,18 @@ func (h *Handler) token(c echo.Context) error {
 	buffer.WriteString(`"}`)
 	_, _ = x.Response().Write(buffer.Bytes()) // when it fails, the client is gone
 	return nil
+}
+
+// brokenRule is the reason that a validation error gives for that property.
+func brokenRule(err error, property string) (reason string, broken bool) {
+	if invalid, ok := errors.AsType[*signer.ValidationError](err); ok {
+		for _, v := range invalid.Violations {
+			if v.Property == property {
+				return v.Reason, true
+			}
+		}
+	}
+	return "", false
 }
 
 // tokenRequests holds requests to be used again.

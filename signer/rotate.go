@@ -5,42 +5,48 @@ import (
 	"time"
 )
 
-// Rotate reads the credential files at each tick, until the context ends, and signs with what they hold once two reads in
-// a row agree: files that are written one after the other are so not taken half-way. What can't be used leaves the old
-// pair in place. It tells of each change once, with the error where the old pair stays. Without files it returns at once.
+// Rotate watches the credential files, until the context ends, and signs with what they hold. It tells of each change
+// once, with the error where the old pair stays. Without files it returns at once.
 func (s *HS256) Rotate(ctx context.Context, ticks <-chan time.Time, tell func(error)) {
 	if s.config.KeyFile == "" && s.config.SecretFile == "" {
 		return
 	}
-	type read struct {
-		Credentials
+	Watch(ctx, ticks, s.key.Load().credentials, s.config.Credentials, func(c Credentials) { tell(s.use(c)) }, tell)
+}
+
+// Watch reads at each tick, until the context ends, and hands what it read to use once two reads in a row agree: files
+// that are written one after the other are so not taken half-way. Used is what is in use at the start. What can't be read
+// is told of once, and changes nothing.
+func Watch[T comparable](ctx context.Context, ticks <-chan time.Time, used T, read func() (T, error), use func(T), tell func(error)) {
+	type reading struct {
+		value   T
 		problem string
 	}
-	take := func() (read, error) {
-		c, err := s.config.Credentials()
-		if err != nil {
-			return read{problem: err.Error()}, err
-		}
-		return read{Credentials: c}, nil
-	}
-	used := read{Credentials: s.key.Load().credentials}
-	last := used
+	known := reading{value: used}
+	last := known
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticks:
 		}
-		now, err := take()
+		now := reading{}
+		value, err := read()
+		if err != nil {
+			now.problem = err.Error()
+		} else {
+			now.value = value
+		}
 		agree := now == last
 		last = now
-		if !agree || now == used {
+		if !agree || now == known {
 			continue
 		}
-		used = now
-		if err == nil {
-			err = s.use(now.Credentials)
+		known = now
+		if err != nil {
+			tell(err)
+		} else {
+			use(value)
 		}
-		tell(err)
 	}
 }

@@ -136,7 +136,7 @@ func (k *signingKey) appendClaims(b []byte, g *Grant, iat, exp int64) ([]byte, e
 	b = strconv.AppendInt(append(b, `,"exp":`...), exp, 10)
 	for i := expirationSeconds + 1; i < propertyCount; i++ {
 		p, c := &properties[i], &g.claims[i]
-		if !c.sent {
+		if !c.sent || i == audioCompatibleMode {
 			continue
 		}
 		b = append(append(append(b, `,"`...), p.Claim...), `":`...)

@@ -73,6 +73,23 @@ func (g *Grant) UserIdentity() string { return g.claims[userIdentity].text }
 // UserKey is the user's key; empty where none was sent.
 func (g *Grant) UserKey() string { return g.claims[userKey].text }
 
+// Value is what the token will say of the property at that place in Properties: an int64, a string or, for Regions, a
+// []string. Where nothing was sent it is the zero value, and sent is false, but for expirationSeconds: there it is the
+// token's lifetime.
+func (g *Grant) Value(property int) (value any, sent bool) {
+	c := &g.claims[property]
+	switch {
+	case property == expirationSeconds:
+		return int64(g.lifetime / time.Second), true
+	case properties[property].Type == Integer:
+		return int64(c.number), c.sent
+	case properties[property].Type == Regions:
+		return strings.FieldsFunc(c.text, func(r rune) bool { return r == ',' }), c.sent
+	default:
+		return c.text, c.sent
+	}
+}
+
 // Lifetime is the time from the token's iat to its exp.
 func (g *Grant) Lifetime() time.Duration { return g.lifetime }
 
@@ -98,8 +115,11 @@ func (s *HS256) Validate(_ context.Context, r *Request) (*Grant, error) {
 	if ttl := g.claims[expirationSeconds]; ttl.sent {
 		g.lifetime = time.Duration(ttl.number) * time.Second
 	}
+	// both names stand for one claim, so that a policy sees it under either
 	if g.claims[audioWebRTCMode].sent {
-		g.claims[audioCompatibleMode].sent = false
+		g.claims[audioCompatibleMode] = g.claims[audioWebRTCMode]
+	} else {
+		g.claims[audioWebRTCMode] = g.claims[audioCompatibleMode]
 	}
 	return g, nil
 }

@@ -4,6 +4,7 @@ package telemetry
 
 import (
 	"errors"
+	"math"
 	"net/url"
 
 	"videosdk-auth-endpoint/signer"
@@ -24,7 +25,7 @@ type Config struct {
 	Protocol       string `default:"http/protobuf" desc:"http/protobuf or grpc" envconfig:"OTEL_EXPORTER_OTLP_PROTOCOL"`
 	TracesProtocol string `desc:"the same, for traces alone" envconfig:"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"`
 	Disabled       bool   `default:"false" desc:"true turns tracing off, whatever else is set" envconfig:"OTEL_SDK_DISABLED"`
-	QueueSize      uint16 `default:"2048" desc:"how many spans may wait for the collector; more are dropped and counted" envconfig:"OTEL_BSP_MAX_QUEUE_SIZE"`
+	QueueSize      uint32 `default:"2048" desc:"how many spans may wait for the collector; more are dropped and counted" envconfig:"OTEL_BSP_MAX_QUEUE_SIZE"`
 }
 
 // minHashKey keeps short keys, which can be found by trying, out.
@@ -55,7 +56,7 @@ func (c *Config) Validate() error {
 	if c.LogHashKey != "" && len(c.LogHashKey) < minHashKey {
 		mistakes = append(mistakes, errors.New("LOG_HASH_KEY: want at least 16 characters"))
 	}
-	if c.QueueSize == 0 {
+	if c.QueueSize == 0 || c.QueueSize > math.MaxUint16 {
 		mistakes = append(mistakes, errors.New("OTEL_BSP_MAX_QUEUE_SIZE: want 1 to 65535"))
 	}
 	return errors.Join(mistakes...)

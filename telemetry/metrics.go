@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"runtime"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,9 +27,15 @@ type Metrics struct {
 	signingDuration    prometheus.Histogram
 	issued             map[string]prometheus.Counter // by role
 	spans              map[string]prometheus.Counter // by result
-	ready              prometheus.Gauge
+	ready              atomic.Pointer[func() bool]
 	rotations          map[string]prometheus.Counter // by result
 	rotated            prometheus.Gauge
+	open               prometheus.Gauge
+	callers            map[string]prometheus.Counter // by method
+	refusals           map[string]prometheus.Counter // by reason
+	keySets            map[string]prometheus.Counter // by result
+	keySetFetched      prometheus.Gauge
+	apiKeyReloads      map[string]prometheus.Counter // by result
 	requests           *prometheus.HistogramVec
 	expected           map[Series]prometheus.Observer // of requests
 }
@@ -51,6 +58,14 @@ type Series struct {
 	Status        int
 }
 
+// Labels are all values that labels can have, but for those of this package's own.
+type Labels struct {
+	Properties []signer.Property
+	Requests   []Series
+	// Methods say how a caller is known, Refusals why one gets no token.
+	Methods, Refusals []string
+}
+
 // Work on a token takes microseconds.
 var microseconds = []float64{250e-9, 500e-9, 1e-6, 2.5e-6, 5e-6, 10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 1e-3}
 
@@ -67,9 +82,8 @@ func histogram(name, help string, buckets []float64) prometheus.HistogramOpts {
 	}
 }
 
-// NewMetrics registers the service's metrics, and those of the Go runtime, the process and the build. It is told the
-// properties whose rules can be broken and the requests that can come.
-func NewMetrics(registry prometheus.Registerer, b Build, properties []signer.Property, requests []Series) *Metrics {
+// NewMetrics registers the service's metrics, and those of the Go runtime, the process and the build.
+func NewMetrics(registry prometheus.Registerer, b Build, labels Labels) *Metrics {
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name:        "videosdk_build_info",
 		Help:        "Always 1; its labels say which build of the service runs.",
@@ -96,22 +110,28 @@ func NewMetrics(registry prometheus.Registerer, b Build, properties []signer.Pro
 		signingDuration:    prometheus.NewHistogram(histogram("videosdk_token_signing_duration_seconds", "Time to sign a token.", microseconds)),
 		issued:             results(counter("videosdk_tokens_issued_total", "Tokens issued, by the role that they give.", "role"), signer.Roles...),
 		spans:              results(counter("videosdk_trace_spans_total", "Sampled spans, by what became of them: exported, refused by the collector (failed), or dropped because the queue for it was full.", "result"), resultExported, resultFailed, resultDropped),
-		ready:              prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_ready", Help: "1 while the service takes requests, 0 before and while it drains."}),
 		rotations:          results(counter("videosdk_credential_reloads_total", "Changes of the credential files, by result; after an error the old credentials stay in use.", "result"), resultOK, resultError),
 		rotated:            prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_credential_last_load_timestamp_seconds", Help: "When the credentials in use were loaded."}),
+		open:               prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_auth_open", Help: "1 where no authentication is configured, so that everybody gets tokens."}),
+		callers:            results(counter("videosdk_token_callers_total", "Token requests whose caller is known, by how; none where authentication is not configured.", "method"), labels.Methods...),
+		refusals:           results(counter("videosdk_token_refusals_total", "Token requests refused for who makes them, by reason.", "reason"), labels.Refusals...),
+		keySets:            results(counter("videosdk_jwks_refreshes_total", "Fetches of the provider's key set, by result; after an error the last good keys stay in use.", "result"), resultOK, resultError),
+		keySetFetched:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_jwks_last_refresh_timestamp_seconds", Help: "When the key set in use was fetched; 0 before the first time."}),
+		apiKeyReloads:      results(counter("videosdk_api_key_reloads_total", "Changes of the file of API keys, by result; after an error the keys from before stay in use.", "result"), resultOK, resultError),
 		requests:           prometheus.NewHistogramVec(histogram("http_server_request_duration_seconds", "Duration of HTTP requests.", milliseconds), []string{"http_request_method", "http_route", "http_response_status_code"}),
 		expected:           map[Series]prometheus.Observer{},
 	}
 	registry.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.validationDuration, m.signingDuration, m.ready, m.rotated, m.requests)
+		m.validationDuration, m.signingDuration, m.rotated, m.open, m.keySetFetched, m.requests,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "videosdk_ready", Help: "1 while the service takes requests, 0 before and while it drains."}, m.isReady))
 	m.rotated.SetToCurrentTime()
 	failures := counter("videosdk_token_validation_failures_total", "Properties of token requests that broke a rule.", "property", "rule")
-	for _, p := range properties {
+	for _, p := range labels.Properties {
 		for _, rule := range p.Rules() {
 			m.validationFailures[signer.Violation{Property: p.Name, Rule: rule}] = failures.WithLabelValues(p.Name, string(rule))
 		}
 	}
-	for _, series := range requests {
+	for _, series := range labels.Requests {
 		m.expected[series] = m.requests.WithLabelValues(series.Method, series.Route, strconv.Itoa(series.Status))
 	}
 	return m
@@ -119,12 +139,44 @@ func NewMetrics(registry prometheus.Registerer, b Build, properties []signer.Pro
 
 // Rotated counts a change of the credentials; its error says that the old ones stay.
 func (m *Metrics) Rotated(err error) {
-	if err != nil {
-		m.rotations[resultError].Inc()
-		return
+	m.rotations[result(err)].Inc()
+	if err == nil {
+		m.rotated.SetToCurrentTime()
 	}
-	m.rotations[resultOK].Inc()
-	m.rotated.SetToCurrentTime()
+}
+
+func (m *Metrics) isReady() float64 {
+	if ready := m.ready.Load(); ready != nil && (*ready)() {
+		return 1
+	}
+	return 0
+}
+
+// Open says whether everybody gets tokens.
+func (m *Metrics) Open(open bool) {
+	if open {
+		m.open.Set(1)
+	} else {
+		m.open.Set(0)
+	}
+}
+
+// KeySetFetched counts a fetch of the key set; its error says that the last good keys stay.
+func (m *Metrics) KeySetFetched(err error) {
+	m.keySets[result(err)].Inc()
+	if err == nil {
+		m.keySetFetched.SetToCurrentTime()
+	}
+}
+
+// APIKeysRead counts a change of the file of API keys; its error says that the keys from before stay.
+func (m *Metrics) APIKeysRead(err error) { m.apiKeyReloads[result(err)].Inc() }
+
+func result(err error) string {
+	if err != nil {
+		return resultError
+	}
+	return resultOK
 }
 
 // Handler serves the registry to Prometheus.

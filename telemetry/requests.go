@@ -25,14 +25,24 @@ type Requests struct {
 // NewRequests returns a watcher of requests; tracing may be nil.
 func NewRequests(m *Metrics, t *Tracing) *Requests { return &Requests{m, t} }
 
-// Ready says whether the service takes requests.
-func (o *Requests) Ready(ready bool) {
-	if ready {
-		o.metrics.ready.Set(1)
-	} else {
-		o.metrics.ready.Set(0)
-	}
+// Ready hands over what says whether the service takes requests.
+func (o *Requests) Ready(ready func() bool) { o.metrics.ready.Store(&ready) }
+
+// Exchange is what became of a request.
+type Exchange struct {
+	// Route is empty where nothing is served.
+	Route, Client string
+	Status        int
+	Took          time.Duration
+	// Method says how the caller is known, Decision whether it got a token; empty where it did not come so far.
+	Method, Decision string
 }
+
+// The attributes of a caller; semantic conventions have none for them.
+const (
+	methodKey   = attribute.Key("videosdk.caller.method")
+	decisionKey = attribute.Key("videosdk.caller.decision")
+)
 
 // Start begins the request's span, as a child of the client's where it sent one. The context holds it.
 func (o *Requests) Start(r *http.Request, route string) context.Context {
@@ -49,27 +59,33 @@ func (o *Requests) Start(r *http.Request, route string) context.Context {
 	return ctx
 }
 
-// End ends what Start began. Route is empty where nothing is served.
-func (o *Requests) End(ctx context.Context, r *http.Request, route, client string, status int, took time.Duration) {
-	series := Series{method(r), route, status}
+// End ends what Start began.
+func (o *Requests) End(ctx context.Context, r *http.Request, e *Exchange) {
+	if caller, ok := o.metrics.callers[e.Method]; ok {
+		caller.Inc()
+	}
+	if refusal, ok := o.metrics.refusals[e.Decision]; ok {
+		refusal.Inc()
+	}
+	series := Series{method(r), e.Route, e.Status}
 	duration, ok := o.metrics.expected[series]
 	if !ok {
-		duration = o.metrics.requests.WithLabelValues(series.Method, series.Route, strconv.Itoa(status))
+		duration = o.metrics.requests.WithLabelValues(series.Method, series.Route, strconv.Itoa(e.Status))
 	}
 	if o.tracing == nil {
-		duration.Observe(took.Seconds())
+		duration.Observe(e.Took.Seconds())
 		return
 	}
 	span := trace.SpanFromContext(ctx)
 	if !span.SpanContext().IsSampled() {
-		duration.Observe(took.Seconds())
+		duration.Observe(e.Took.Seconds())
 		span.End()
 		return
 	}
 	exemplar := prometheus.Labels{"trace_id": span.SpanContext().TraceID().String()}
-	duration.(prometheus.ExemplarObserver).ObserveWithExemplar(took.Seconds(), exemplar) // every histogram is one
-	span.SetAttributes(attributes(r, route, client, status)...)
-	if status >= http.StatusInternalServerError {
+	duration.(prometheus.ExemplarObserver).ObserveWithExemplar(e.Took.Seconds(), exemplar) // every histogram is one
+	span.SetAttributes(attributes(r, e)...)
+	if e.Status >= http.StatusInternalServerError {
 		span.SetStatus(codes.Error, "")
 	}
 	span.End()
@@ -77,18 +93,24 @@ func (o *Requests) End(ctx context.Context, r *http.Request, route, client strin
 
 // attributes describes a request by semantic conventions for HTTP server spans. The path is left out where it is not the
 // route, as is the query: a client may write anything there.
-func attributes(r *http.Request, route, client string, status int) []attribute.KeyValue {
-	attrs := make([]attribute.KeyValue, 0, 12)
+func attributes(r *http.Request, e *Exchange) []attribute.KeyValue {
+	attrs := make([]attribute.KeyValue, 0, 14)
 	attrs = append(attrs,
 		semconv.HTTPRequestMethodKey.String(method(r)),
-		semconv.HTTPResponseStatusCode(status),
+		semconv.HTTPResponseStatusCode(e.Status),
 		semconv.URLScheme("http"),
-		semconv.ClientAddress(client),
+		semconv.ClientAddress(e.Client),
 		semconv.NetworkProtocolVersion(r.Proto[len("HTTP/"):]),
 		semconv.UserAgentOriginal(r.UserAgent()),
 	)
-	if route != "" {
-		attrs = append(attrs, semconv.HTTPRoute(route), semconv.URLPath(route))
+	if e.Route != "" {
+		attrs = append(attrs, semconv.HTTPRoute(e.Route), semconv.URLPath(e.Route))
+	}
+	if e.Method != "" {
+		attrs = append(attrs, methodKey.String(e.Method))
+	}
+	if e.Decision != "" {
+		attrs = append(attrs, decisionKey.String(e.Decision))
 	}
 	if host, port, err := net.SplitHostPort(r.Host); err == nil {
 		attrs = append(attrs, semconv.ServerAddress(host))
@@ -98,8 +120,8 @@ func attributes(r *http.Request, route, client string, status int) []attribute.K
 	} else {
 		attrs = append(attrs, semconv.ServerAddress(r.Host))
 	}
-	if status >= http.StatusInternalServerError {
-		attrs = append(attrs, semconv.ErrorTypeKey.String(strconv.Itoa(status)))
+	if e.Status >= http.StatusInternalServerError {
+		attrs = append(attrs, semconv.ErrorTypeKey.String(strconv.Itoa(e.Status)))
 	}
 	return attrs
 }

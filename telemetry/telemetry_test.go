@@ -22,12 +22,17 @@ import (
 	"videosdk-auth-endpoint/telemetry"
 )
 
-var expected = []telemetry.Series{{Method: "POST", Route: "/", Status: 200}, {Method: "POST", Route: "/", Status: 400}}
+var labels = telemetry.Labels{
+	Properties: signer.Properties(),
+	Requests:   []telemetry.Series{{Method: "POST", Route: "/", Status: 200}, {Method: "POST", Route: "/", Status: 400}},
+	Methods:    []string{"none", "jwt"},
+	Refusals:   []string{"missing", "expired"},
+}
 
 func newMetrics(t testing.TB) (*telemetry.Metrics, *prometheus.Registry) {
 	t.Helper()
 	registry := prometheus.NewRegistry()
-	return telemetry.NewMetrics(registry, telemetry.Build{Version: "v1", Revision: "abc"}, signer.Properties(), expected), registry
+	return telemetry.NewMetrics(registry, telemetry.Build{Version: "v1", Revision: "abc"}, labels), registry
 }
 
 func scrape(t testing.TB, registry *prometheus.Registry) string {
@@ -153,7 +158,7 @@ func TestNothingOfAClientIsALabel(t *testing.T) {
 	end := func(method string, status int) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
 		r.Method = method
-		requests.End(requests.Start(r, ""), r, "", "192.0.2.1", status, time.Millisecond)
+		requests.End(requests.Start(r, ""), r, &telemetry.Exchange{Client: "192.0.2.1", Status: status, Took: time.Millisecond})
 	}
 	end("BREW", 404)
 	before := strings.Count(scrape(t, registry), "\n")
@@ -173,7 +178,7 @@ func collector(t *testing.T, answer http.HandlerFunc) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.URL)
 }
 
-func newTracing(t *testing.T, m *telemetry.Metrics, queue uint16) *telemetry.Tracing {
+func newTracing(t *testing.T, m *telemetry.Metrics, queue uint32) *telemetry.Tracing {
 	t.Helper()
 	c := telemetry.Config{TracesExporter: "otlp", Protocol: "http/protobuf", QueueSize: queue}
 	tracing, err := telemetry.NewTracing(t.Context(), c, telemetry.Build{}, m, new(telemetry.Log))

@@ -1,0 +1,145 @@
+package caller
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"videosdk-auth-endpoint/signer"
+)
+
+// keyPrefix lets scanners for leaked secrets know an API key when they see it.
+const keyPrefix = "vsk_"
+
+// NewAPIKey returns a new key of 256 random bits, which is shown once, and the line that AUTH_API_KEYS_FILE needs of it.
+func NewAPIKey(name string) (key, line string, err error) {
+	if !isKeyName(name) {
+		return "", "", fmt.Errorf("want a name of %s", keyNames)
+	}
+	var random [32]byte
+	rand.Read(random[:]) //nolint:errcheck // never fails, as its documentation says
+	key = keyPrefix + base64.RawURLEncoding.EncodeToString(random[:])
+	hash := sha256.Sum256([]byte(key))
+	return key, name + " " + hex.EncodeToString(hash[:]), nil
+}
+
+// apiKeys are the keys of a file. One name may have several, so that a key can be replaced without a gap.
+type apiKeys struct {
+	file string
+	list atomic.Pointer[[]apiKey]
+	text string // of the file, when it was loaded first
+}
+
+type apiKey struct {
+	hash [sha256.Size]byte
+	name string
+}
+
+func loadAPIKeys(file string) (*apiKeys, error) {
+	k := &apiKeys{file: file}
+	text, list, err := k.read()
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, errors.New("AUTH_API_KEYS_FILE: holds no key; make a line for one with: videosdk-auth-endpoint apikey NAME")
+	}
+	k.text = text
+	k.list.Store(&list)
+	return k, nil
+}
+
+func (k *apiKeys) read() (string, []apiKey, error) {
+	content, err := os.ReadFile(k.file)
+	if err != nil {
+		return "", nil, fmt.Errorf("AUTH_API_KEYS_FILE: %w", err)
+	}
+	list, err := parseAPIKeys(string(content))
+	return string(content), list, err
+}
+
+// watch takes over what the file holds. One without keys is taken too: whoever deletes the last line means it.
+func (k *apiKeys) watch(ctx context.Context, ticks <-chan time.Time, tell func(error)) {
+	read := func() (string, error) {
+		text, _, err := k.read()
+		return text, err
+	}
+	use := func(text string) {
+		list, err := parseAPIKeys(text)
+		if err == nil {
+			k.list.Store(&list)
+		}
+		tell(err)
+	}
+	signer.Watch(ctx, ticks, k.text, read, use, tell)
+}
+
+// find compares with every key, in constant time, and so tells nothing by the time it takes.
+func (k *apiKeys) find(key string) (*Caller, *Refusal) {
+	hash := sha256.Sum256([]byte(key))
+	var found *apiKey
+	list := *k.list.Load()
+	for i := range list {
+		if subtle.ConstantTimeCompare(list[i].hash[:], hash[:]) == 1 {
+			found = &list[i]
+		}
+	}
+	if found == nil {
+		return nil, &Refusal{Reason: UnknownAPIKey}
+	}
+	return &Caller{Method: APIKey, Subject: found.name}, nil
+}
+
+// parseAPIKeys reads lines of a name and the SHA-256 of a key in hexadecimal, with white space between. Empty lines and
+// those that start with # are skipped. Its error names lines by number: somebody may have pasted the key itself.
+func parseAPIKeys(text string) ([]apiKey, error) {
+	var list []apiKey
+	seen := map[[sha256.Size]byte]bool{}
+	var mistakes []error
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		wrong := func(what string) {
+			mistakes = append(mistakes, fmt.Errorf("AUTH_API_KEYS_FILE: line %d: %s", n, what))
+		}
+		fields := strings.Fields(line)
+		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
+			continue
+		}
+		if len(fields) != 2 {
+			wrong("want a name and the SHA-256 of a key")
+			continue
+		}
+		key := apiKey{name: fields[0]}
+		hash, err := hex.DecodeString(fields[1])
+		copy(key.hash[:], hash)
+		switch {
+		case err != nil || len(hash) != sha256.Size:
+			wrong("want the SHA-256 of the key, 64 hexadecimal digits; never the key itself")
+		case !isKeyName(key.name):
+			wrong("want a name of " + keyNames)
+		case seen[key.hash]:
+			wrong("the same key stands above")
+		}
+		seen[key.hash] = true
+		list = append(list, key)
+	}
+	return list, errors.Join(mistakes...)
+}
+
+const keyNames = "1 to 64 letters, digits and -_."
+
+func isKeyName(s string) bool {
+	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r != '-' && r != '_' && r != '.'
+	})
+}

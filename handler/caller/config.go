@@ -1,0 +1,191 @@
+package caller
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+)
+
+// Config is what the environment sets of callers and of what they may have. With none of its methods the endpoint is
+// open: it signs for everybody.
+type Config struct {
+	Issuer           string        `desc:"the OpenID issuer of your users' tokens; its key set is found by discovery" envconfig:"AUTH_ISSUER"`
+	JWKSURL          string        `desc:"the URL of the key set, where there is no discovery" envconfig:"AUTH_JWKS_URL"`
+	Audience         []string      `desc:"the audiences that your users' tokens may be for, comma-separated; required with either of the two above" envconfig:"AUTH_AUDIENCE"`
+	MaxTTL           time.Duration `default:"24h" desc:"how far ahead the exp of a user's token may lie" envconfig:"AUTH_TOKEN_MAX_TTL"`
+	RefreshInterval  time.Duration `default:"15m" desc:"how often the key set is fetched again, unknown keys aside; 1s or more" envconfig:"AUTH_JWKS_REFRESH_INTERVAL"`
+	APIKeysFile      string        `desc:"a file of names and SHA-256 hashes of API keys, read again when it changes; the command apikey makes a line" envconfig:"AUTH_API_KEYS_FILE"`
+	ProxyHeader      string        `desc:"the header in which an identity-aware proxy names the user; believed from TRUSTED_PROXIES alone" envconfig:"AUTH_PROXY_HEADER"`
+	Policy           string        `desc:"a CEL expression over caller and request that must be true for a token" envconfig:"AUTH_POLICY"`
+	PolicyFile       string        `desc:"a file that holds the policy, instead of AUTH_POLICY" envconfig:"AUTH_POLICY_FILE"`
+	IdentityClaim    string        `desc:"the claim of the user's token that names the user in Zoom's token, whatever the request says; sub is the proxy's user too" envconfig:"AUTH_IDENTITY_CLAIM"`
+	IdentityProperty string        `default:"userIdentity" desc:"where AUTH_IDENTITY_CLAIM goes: userIdentity or userKey" envconfig:"AUTH_IDENTITY_PROPERTY"`
+}
+
+// Open says that nobody is asked who they are.
+func (c *Config) Open() bool {
+	return !c.verifiesTokens() && c.APIKeysFile == "" && c.ProxyHeader == ""
+}
+
+// UsersUnbounded says that every user who is signed in may have any token, a host's too.
+func (c *Config) UsersUnbounded() bool {
+	return (c.verifiesTokens() || c.ProxyHeader != "") && c.Policy == "" && c.PolicyFile == ""
+}
+
+// PlainHTTP lists the variables whose URLs let whoever is on the network replace the keys.
+func (c *Config) PlainHTTP() []string {
+	var plain []string
+	if strings.HasPrefix(c.Issuer, "http://") && c.JWKSURL == "" {
+		plain = append(plain, "AUTH_ISSUER")
+	}
+	if strings.HasPrefix(c.JWKSURL, "http://") {
+		plain = append(plain, "AUTH_JWKS_URL")
+	}
+	return plain
+}
+
+func (c *Config) verifiesTokens() bool { return c.Issuer != "" || c.JWKSURL != "" }
+
+// validate returns every mistake of the settings, joined; it reads no file.
+func (c *Config) validate(trusted Proxies) error {
+	var mistakes []error
+	wrong := func(text string) { mistakes = append(mistakes, errors.New(text)) }
+	isURL := func(variable, value string) {
+		u, err := url.Parse(value)
+		if value != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.Fragment != "") {
+			wrong(variable + ": want a URL such as https://id.example.com")
+		}
+	}
+	isURL("AUTH_ISSUER", c.Issuer)
+	isURL("AUTH_JWKS_URL", c.JWKSURL)
+	if c.verifiesTokens() && len(c.Audience) == 0 {
+		wrong("AUTH_AUDIENCE: required with AUTH_ISSUER and AUTH_JWKS_URL: without it a token that the same provider made for another app would do")
+	}
+	if !c.verifiesTokens() && len(c.Audience) > 0 {
+		wrong("AUTH_AUDIENCE: means nothing without AUTH_ISSUER or AUTH_JWKS_URL; set one, or drop it")
+	}
+	for _, audience := range c.Audience {
+		if audience == "" {
+			wrong("AUTH_AUDIENCE: want audiences with commas between, none of them empty")
+		}
+	}
+	if c.MaxTTL < time.Minute {
+		wrong("AUTH_TOKEN_MAX_TTL: want 1m or more")
+	}
+	if c.RefreshInterval < time.Second {
+		wrong("AUTH_JWKS_REFRESH_INTERVAL: want 1s or more")
+	}
+	if c.ProxyHeader != "" {
+		if !isToken(c.ProxyHeader) || strings.EqualFold(c.ProxyHeader, "Authorization") {
+			wrong("AUTH_PROXY_HEADER: want the name of a header such as X-Forwarded-User, other than Authorization")
+		}
+		if len(trusted) == 0 {
+			wrong("AUTH_PROXY_HEADER: needs TRUSTED_PROXIES: anybody could send the header otherwise")
+		}
+		for _, proxy := range trusted {
+			if proxy.Bits() == 0 {
+				wrong("TRUSTED_PROXIES: holds every address, so that with AUTH_PROXY_HEADER anybody could name any user; want your proxies' addresses")
+			}
+		}
+	}
+	if c.Policy != "" && c.PolicyFile != "" {
+		wrong("AUTH_POLICY: set it or AUTH_POLICY_FILE, not both")
+	}
+	switch {
+	case c.IdentityProperty != "userIdentity" && c.IdentityProperty != "userKey":
+		wrong("AUTH_IDENTITY_PROPERTY: want userIdentity or userKey")
+	case c.IdentityClaim != "" && !c.verifiesTokens() && c.ProxyHeader == "":
+		wrong("AUTH_IDENTITY_CLAIM: needs users: set AUTH_ISSUER, AUTH_JWKS_URL or AUTH_PROXY_HEADER")
+	case c.IdentityClaim != "" && c.IdentityClaim != "sub" && !c.verifiesTokens():
+		wrong("AUTH_IDENTITY_CLAIM: want sub: a proxy's user has no other claim")
+	}
+	return errors.Join(mistakes...)
+}
+
+// Identity says which property of the request must hold which value: the caller's own name, whatever was sent. The
+// property is empty where there is nothing to set, as for an API key's backend, which speaks for its users. Its error is a
+// *Refusal.
+func (c *Config) Identity(caller *Caller) (property, value string, err error) {
+	if c.IdentityClaim == "" || caller.Method != JWT && caller.Method != Proxy {
+		return "", "", nil
+	}
+	value = caller.Subject
+	if c.IdentityClaim != "sub" {
+		value, _ = caller.Claims[c.IdentityClaim].(string)
+	}
+	if value == "" {
+		return "", "", refuse(Identity, "the caller has no claim %s that is text", c.IdentityClaim)
+	}
+	return c.IdentityProperty, value, nil
+}
+
+// expression is the policy's text, and the variable that it is from; empty where there is none.
+func (c *Config) expression() (text, variable string, err error) {
+	if c.PolicyFile == "" {
+		return c.Policy, "AUTH_POLICY", nil
+	}
+	content, err := os.ReadFile(c.PolicyFile)
+	if err != nil {
+		return "", "", fmt.Errorf("AUTH_POLICY_FILE: %w", err)
+	}
+	if strings.TrimSpace(string(content)) == "" {
+		return "", "", errors.New("AUTH_POLICY_FILE: the file is empty; write true into it to allow everything")
+	}
+	return string(content), "AUTH_POLICY_FILE", nil
+}
+
+// isToken says whether s can be the name of a header.
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+	})
+}
+
+// Proxies are the networks whose word is believed: on a client's address, and on who the user is.
+type Proxies []netip.Prefix
+
+// Decode reads addresses and CIDR ranges with commas between. It is the envconfig.Decoder.
+func (p *Proxies) Decode(text string) error {
+	for entry := range strings.SplitSeq(text, ",") {
+		entry = strings.TrimSpace(entry)
+		prefix, err := netip.ParsePrefix(entry)
+		if err != nil {
+			addr, err := netip.ParseAddr(entry)
+			if err != nil {
+				return errors.New("want addresses or CIDR ranges with commas between, such as 10.0.0.0/8,192.0.2.7")
+			}
+			prefix = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		*p = append(*p, prefix.Masked())
+	}
+	return nil
+}
+
+// Networks are the same as package net has them.
+func (p Proxies) Networks() []*net.IPNet {
+	networks := make([]*net.IPNet, len(p))
+	for i, prefix := range p {
+		networks[i] = &net.IPNet{IP: prefix.Addr().AsSlice(), Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen())}
+	}
+	return networks
+}
+
+// contain says whether the other end of a connection, as http.Request.RemoteAddr names it, is one of them.
+func (p Proxies) contain(remote string) bool {
+	peer, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return false
+	}
+	addr := peer.Addr().Unmap().WithZone("")
+	for _, prefix := range p {
+		if prefix.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
