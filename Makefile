@@ -49,7 +49,7 @@ fmt: ## format the code
 	$(GOLANGCI_LINT) fmt ./...
 
 bench: ## run the benchmarks, ours beside their references
-	go test -run '^$$' -bench . ./signer ./handler
+	go test -run '^$$' -bench . ./signer ./handler/...
 
 bench-load: ## print the CPU per request beside a bare Echo, podinfo, and with SAMPLE=DIR Zoom's Node sample; needs Linux, wrk and two cores
 	CGO_ENABLED=0 go build -o e2e/bin/videosdk-auth-endpoint .
@@ -60,6 +60,9 @@ fuzz: ## run each fuzz test for FUZZTIME
 	go test ./handler -run '^$$' -fuzz FuzzToken -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
 	go test ./handler -run '^$$' -fuzz FuzzConfig -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
 	go test ./signer -run '^$$' -fuzz FuzzInspect -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
+	go test ./handler/caller -run '^$$' -fuzz FuzzAuthorization -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
+	go test ./handler/caller -run '^$$' -fuzz FuzzAPIKeysFile -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
+	go test ./handler/caller -run '^$$' -fuzz FuzzPolicy -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
 
 vulncheck: ## look for known vulnerabilities in what is linked
 	$(GOVULNCHECK) ./...

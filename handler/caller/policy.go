@@ -116,6 +116,7 @@ func policyEnv() (*cel.Env, error) {
 		cel.CustomTypeAdapter(objects),
 		cel.CustomTypeProvider(objects),
 		cel.OptionalTypes(),
+		cel.ASTValidators(cel.ValidateRegexLiterals(), cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals()),
 		cel.ParserExpressionSizeLimit(maxPolicySize),
 		cel.Variable("caller", cel.ObjectType("Caller")),
 		cel.Variable("request", cel.ObjectType("Request")),

@@ -1,0 +1,102 @@
+package caller_test
+
+import (
+	"errors"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"videosdk-auth-endpoint/handler/caller"
+)
+
+// FuzzAuthorization sends any Authorization headers: nothing but the one key and the one token is let in, and a refusal
+// shows nothing of what was sent.
+func FuzzAuthorization(f *testing.F) {
+	p := newProvider(f)
+	key, line := newKey(f, "backend")
+	c := p.config()
+	c.APIKeysFile = keysFile(f, line)
+	guard := verifying(f, c)
+	good := p.good(f, nil)
+	for _, seed := range []string{
+		"Bearer " + key, "Bearer " + good, "bearer " + good + "=", "Bearer", "Bearer  x", "Basic eDp5", "Bearer a.b.c", "Bearer " + good + "\n", "",
+		"Bearer " + sign(f, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, nil, p.claims(nil)),
+		"Bearer " + segment(`{"alg":"RS256","kid":"rsa","crit":["b64"]}`) + "." + segment(`{"sub":"x","exp":1e400}`) + ".AA",
+	} {
+		f.Add(seed, "")
+		f.Add(seed, seed)
+	}
+	f.Fuzz(func(t *testing.T, first, second string) {
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/", nil)
+		r.Header["Authorization"] = []string{first}
+		if second != "" {
+			r.Header["Authorization"] = []string{first, second}
+		}
+		got, err := guard.Authenticate(r)
+		scheme, credential, _ := strings.Cut(first, " ")
+		valid := second == "" && strings.EqualFold(scheme, "Bearer") && (credential == key || credential == good)
+		if valid != (err == nil) || valid != (got != nil) {
+			t.Fatalf("%q %q: %+v %v", first, second, got, err)
+		}
+		if err == nil {
+			return
+		}
+		if _, ok := errors.AsType[*caller.Refusal](err); !ok {
+			t.Fatalf("%T", err)
+		}
+		if len(credential) > 20 && strings.Contains(err.Error(), credential) {
+			t.Fatalf("%v shows %q", err, credential)
+		}
+	})
+}
+
+// FuzzAPIKeysFile reads any file: what is taken has at least one key, and a mistake never quotes the line.
+func FuzzAPIKeysFile(f *testing.F) {
+	_, line := newKey(f, "backend")
+	for _, seed := range []string{line, "# none", line + "\n" + line, "backend vsk_0123456789abcdefghij", " \t" + line + " \r\n\r\n", "a b c", "\xff " + line[8:]} {
+		f.Add(seed)
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, text string) {
+		file := dir + "/keys"
+		write(t, file, text)
+		_, err := caller.New(caller.Config{APIKeysFile: file, MaxTTL: 1 << 40, RefreshInterval: 1 << 40, IdentityProperty: "userKey"}, nil, clock)
+		if err == nil {
+			if len(strings.Fields(text)) < 2 {
+				t.Fatalf("%q has a key", text)
+			}
+			return
+		}
+		for field := range strings.FieldsSeq(text) {
+			if len(field) > 20 && strings.Contains(err.Error(), field) {
+				t.Fatalf("%v shows %q", err, field)
+			}
+		}
+	})
+}
+
+// FuzzPolicy compiles any policy, and asks it: it answers yes or refuses, whatever it is.
+func FuzzPolicy(f *testing.F) {
+	for _, seed := range []string{
+		`request.role == 0 || "teachers" in caller.claims.groups`, `caller.claims.?a.b[0].orValue(true)`, `[1].map(a, [a].map(b, request))`,
+		`has(request.geoRegions) ? caller.method : caller.subject`, `request.sessionName.matches(caller.subject)`, `dyn(request)`, `type(caller) == type(request)`,
+		`caller.claims.all(k, v, k == v)`, `timestamp(caller.subject) < timestamp("2026-01-01T00:00:00Z")`, `string(request.role) + bytes("a")`, "\x00", "((((",
+	} {
+		f.Add(seed)
+	}
+	who := &caller.Caller{Method: caller.JWT, Subject: "alice", Claims: map[string]any{"groups": []any{"teachers", 1.0, nil}, "a": map[string]any{"b": []any{true}}}}
+	g := grant(f, map[string]any{"geoRegions": "DE"})
+	f.Fuzz(func(t *testing.T, text string) {
+		policy, err := caller.NewPolicy(caller.Config{Policy: text})
+		if err != nil || policy == nil {
+			return
+		}
+		if err := policy.Allow(who, g); err != nil {
+			if _, ok := errors.AsType[*caller.Refusal](err); !ok {
+				t.Fatalf("%T %v", err, err)
+			}
+		}
+	})
+}

@@ -1,0 +1,175 @@
+package caller_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"videosdk-auth-endpoint/handler/caller"
+	"videosdk-auth-endpoint/signer"
+)
+
+// grant is what the signer makes of a request with these properties.
+func grant(t testing.TB, properties map[string]any) *signer.Grant {
+	t.Helper()
+	s, err := signer.New(signer.Config{Backdate: 30 * time.Second, DefaultTTL: 2 * time.Hour, MaxTTL: 48 * time.Hour}, signer.Credentials{Key: "key", Secret: "secret"}, clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r signer.Request
+	r.Set("role", signer.Value{Kind: signer.KindNumber, Number: 0})
+	r.Set("sessionName", signer.Value{Kind: signer.KindString, String: "acme-algebra"})
+	for name, value := range properties {
+		v := signer.Value{Kind: signer.KindNumber}
+		switch value := value.(type) {
+		case int:
+			v.Number = float64(value)
+		case string:
+			v = signer.Value{Kind: signer.KindString, String: value}
+		}
+		if !r.Set(name, v) {
+			t.Fatalf("no property %s", name)
+		}
+	}
+	g, err := s.Validate(t.Context(), &r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func newPolicy(t testing.TB, text string) *caller.Policy {
+	t.Helper()
+	policy, err := caller.NewPolicy(caller.Config{Policy: text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policy
+}
+
+func TestPolicy(t *testing.T) {
+	teacher := &caller.Caller{Method: caller.JWT, Subject: "alice", Claims: map[string]any{
+		"groups": []any{"staff", "teachers"}, "tenant": "acme", "level": 3.0, "admin": true, "address": map[string]any{"country": "DE"}}}
+	pupil := &caller.Caller{Method: caller.JWT, Subject: "bob", Claims: map[string]any{"groups": []any{"pupils"}, "tenant": "globex"}}
+	backend := &caller.Caller{Method: caller.APIKey, Subject: "backend"}
+	nobody := &caller.Caller{Method: caller.None}
+	host := map[string]any{"role": 1}
+	for _, test := range []struct {
+		name, policy string
+		caller       *caller.Caller
+		request      map[string]any
+		refused      caller.Reason // empty: allowed
+	}{
+		{"everything", `true`, nobody, host, ""},
+		{"nothing", `false`, teacher, nil, caller.PolicyDenied},
+		{"only teachers host: a teacher", `request.role == 0 || "teachers" in caller.claims.groups`, teacher, host, ""},
+		{"only teachers host: a pupil", `request.role == 0 || "teachers" in caller.claims.groups`, pupil, host, caller.PolicyDenied},
+		{"only teachers host: a pupil joins", `request.role == 0 || "teachers" in caller.claims.groups`, pupil, nil, ""},
+		{"only teachers host: a key has no groups", `request.role == 0 || "teachers" in caller.claims.groups`, backend, host, caller.PolicyError},
+		{"a claim that may be missing", `"teachers" in caller.claims.?groups.orValue([])`, backend, host, caller.PolicyDenied},
+		{"a claim that may be missing, tested", `has(caller.claims.groups) && "teachers" in caller.claims.groups`, backend, host, caller.PolicyDenied},
+		{"the tenant's sessions", `request.sessionName.startsWith(caller.claims.tenant + "-")`, teacher, nil, ""},
+		{"another tenant's sessions", `request.sessionName.startsWith(caller.claims.tenant + "-")`, pupil, nil, caller.PolicyDenied},
+		{"themselves", `request.userIdentity == caller.subject`, teacher, map[string]any{"userIdentity": "alice"}, ""},
+		{"somebody else", `request.userIdentity == caller.subject`, teacher, map[string]any{"userIdentity": "bob"}, caller.PolicyDenied},
+		{"nobody in particular", `request.userIdentity == caller.subject`, teacher, nil, caller.PolicyDenied},
+		{"keys may do all", `caller.method == "api_key" || request.role == 0`, backend, host, ""},
+		{"the open endpoint makes no hosts", `request.role == 0`, nobody, host, caller.PolicyDenied},
+		{"a number of JSON", `caller.claims.level >= 3`, teacher, nil, ""},
+		{"a boolean of JSON", `caller.claims.admin`, teacher, nil, ""},
+		{"a claim within a claim", `caller.claims.address.country == "DE"`, teacher, nil, ""},
+		{"the default lifetime is seen", `request.expirationSeconds <= 7200`, teacher, nil, ""},
+		{"a long lifetime is seen", `request.expirationSeconds <= 7200`, teacher, map[string]any{"expirationSeconds": 7201}, caller.PolicyDenied},
+		{"what was not sent is not there", `has(request.userKey)`, teacher, nil, caller.PolicyDenied},
+		{"what was sent is", `has(request.userKey)`, teacher, map[string]any{"userKey": "k"}, ""},
+		{"a number that was not sent is zero", `request.cloudRecordingOption == 0 && !has(request.cloudRecordingOption)`, teacher, nil, ""},
+		{"a list", `request.geoRegions.all(r, r in ["DE", "NL"])`, teacher, map[string]any{"geoRegions": "DE, NL"}, ""},
+		{"a list with another in it", `request.geoRegions.all(r, r in ["DE", "NL"])`, teacher, map[string]any{"geoRegions": "DE,US"}, caller.PolicyDenied},
+		{"one claim under its old name", `request.audioWebRtcMode == 0`, teacher, map[string]any{"audioCompatibleMode": 1}, caller.PolicyDenied},
+		{"one claim under its new name", `request.audioCompatibleMode == 0`, teacher, map[string]any{"audioWebRtcMode": 1, "audioCompatibleMode": 0}, caller.PolicyDenied},
+		{"no boolean", `caller.claims.tenant`, teacher, nil, caller.PolicyError},
+		{"a claim of another type", `caller.claims.tenant > 3`, teacher, nil, caller.PolicyError},
+		{"divided by nothing", `1 / request.role == 1`, teacher, nil, caller.PolicyError},
+		{"the request as a whole", `request == request`, teacher, nil, caller.PolicyError},
+		{"a caller of its own making", `Caller{subject: "root"} == caller`, teacher, nil, caller.PolicyError},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := newPolicy(t, test.policy).Allow(test.caller, grant(t, test.request))
+			if test.refused != "" {
+				wantRefusal(t, err, test.refused, "")
+			} else if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestPolicyMistakesShowTheirPlace(t *testing.T) {
+	for _, test := range []struct{ name, policy, want string }{
+		{"a property that there is not", `request.rol == 0`, "at 1:8: undefined field 'rol'"},
+		{"a property by its claim's name", `request.role_type == 0`, "at 1:8: undefined field 'role_type'"},
+		{"a field of the caller that there is not", `caller.groups == []`, "at 1:7: undefined field 'groups'"},
+		{"in the second line", "caller.subject ==\n  request.sesionName", "at 2:10: undefined field 'sesionName'"},
+		{"a number compared with text", `request.role == "1"`, "at 1:14: found no matching overload"},
+		{"a variable that there is not", `user == "a"`, "at 1:1: undeclared reference to 'user'"},
+		{"the syntax", `request.role == `, "at 1:17: Syntax error"},
+		{"no condition", `request.role`, "want an expression that is true or false, this one is of type int"},
+		{"a pattern that is none", `request.sessionName.matches("(")`, "at 1:29: invalid matches argument"},
+		{"too long", strings.Repeat(" ", 65<<10) + "true", "exceeds limit"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := caller.NewPolicy(caller.Config{Policy: test.policy})
+			if err == nil || !strings.HasPrefix(err.Error(), "AUTH_POLICY: ") || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+		})
+	}
+}
+
+func TestAttacksOnThePolicy(t *testing.T) {
+	ten := `[1,2,3,4,5,6,7,8,9,10]`
+	slow := &caller.Caller{Method: caller.JWT, Subject: "mallory", Claims: map[string]any{
+		"text": strings.Repeat("a", 12<<10), "list": make([]any, 3000), "pattern": "(a*)*(a*)*(a*)*b"}}
+	for name, policy := range map[string]string{
+		"loops in loops":                ten + ".all(a, " + ten + ".all(b, " + ten + ".all(c, " + ten + ".all(d, " + ten + ".all(e, a+b+c+d+e > 0)))))",
+		"a long claim, again and again": ten + ".all(a, " + ten + ".all(b, caller.claims.text.contains(string(a + b) + caller.claims.text)))",
+		"a claim's list with itself":    `caller.claims.list.all(a, caller.claims.list.all(b, a == b))`,
+		"a claim as a pattern":          ten + `.exists(a, caller.claims.text.matches(caller.claims.pattern))`,
+		"text that grows":               `(caller.claims.text + caller.claims.text + caller.claims.text + caller.claims.text).contains(caller.claims.text + "b")`,
+	} {
+		t.Run("slow: "+name, func(t *testing.T) {
+			err := newPolicy(t, policy).Allow(slow, grant(t, nil))
+			wantRefusal(t, err, caller.PolicyError, "")
+			if !strings.Contains(err.Error(), "AUTH_POLICY costs more than 10000") {
+				t.Error(err)
+			}
+		})
+	}
+	t.Run("the error names no value of the request", func(t *testing.T) {
+		err := newPolicy(t, `caller.claims[request.sessionName] == 1`).Allow(slow, grant(t, map[string]any{"sessionName": "hidden"}))
+		wantRefusal(t, err, caller.PolicyError, "")
+		if text := err.Error(); strings.Contains(text, "hidden") || !strings.Contains(text, "no such key at line 1, column 14") {
+			t.Error(text)
+		}
+	})
+}
+
+// BenchmarkPolicy is the price of the usual policies.
+func BenchmarkPolicy(b *testing.B) {
+	teacher := &caller.Caller{Method: caller.JWT, Subject: "alice", Claims: map[string]any{"groups": []any{"staff", "teachers"}, "tenant": "acme"}}
+	g := grant(b, map[string]any{"role": 1, "userIdentity": "alice"})
+	for name, text := range map[string]string{
+		"group":        `request.role == 0 || "teachers" in caller.claims.groups`,
+		"tenant":       `request.sessionName.startsWith(caller.claims.tenant + "-")`,
+		"identity":     `request.userIdentity == caller.subject`,
+		"at its limit": `[1,2,3,4,5,6,7,8,9,10].all(a, [1,2,3,4,5,6,7,8,9,10].all(b, [1,2,3,4,5,6,7,8,9,10].all(c, [1,2,3,4,5,6,7,8,9,10].all(d, a+b+c+d > 0))))`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			policy := newPolicy(b, text)
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = policy.Allow(teacher, g)
+			}
+		})
+	}
+}

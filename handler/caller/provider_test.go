@@ -1,0 +1,204 @@
+package caller_test
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/golang-jwt/jwt/v5"
+
+	"videosdk-auth-endpoint/handler/caller"
+)
+
+// now is the time of every test.
+var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+func clock() time.Time { return now }
+
+// The keys take a while to make.
+var (
+	rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			panic(err)
+		}
+		return key
+	})
+	otherRSAKey = sync.OnceValue(func() *rsa.PrivateKey {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			panic(err)
+		}
+		return key
+	})
+	ecKey = sync.OnceValue(func() *ecdsa.PrivateKey {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			panic(err)
+		}
+		return key
+	})
+)
+
+// provider is an OpenID provider's discovery and key set, which a test can bend.
+type provider struct {
+	*httptest.Server
+
+	mu      sync.Mutex
+	issuer  string // what discovery says; empty is the truth
+	keys    []jwkset.JWKMarshal
+	answer  http.HandlerFunc // takes the key set's place
+	fetches int
+}
+
+func newProvider(t testing.TB) *provider {
+	t.Helper()
+	p := &provider{}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		issuer := p.issuer
+		if issuer == "" {
+			issuer = p.URL
+		}
+		_ = json.NewEncoder(w).Encode(map[string]string{"issuer": issuer, "jwks_uri": p.URL + "/keys"})
+	})
+	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, r *http.Request) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.fetches++
+		if p.answer != nil {
+			p.answer(w, r)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(jwkset.JWKSMarshal{Keys: p.keys})
+	})
+	p.Server = httptest.NewServer(mux)
+	t.Cleanup(p.Close)
+	p.set(jwk(t, "rsa", &rsaKey().PublicKey, jwkset.AlgRS256, jwkset.UseSig), jwk(t, "ec", &ecKey().PublicKey, jwkset.AlgES256, jwkset.UseSig))
+	return p
+}
+
+// set publishes these keys and no others.
+func (p *provider) set(keys ...jwkset.JWKMarshal) { p.change(func() { p.keys = keys }) }
+
+// change bends the provider.
+func (p *provider) change(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f()
+}
+
+func jwk(t testing.TB, kid string, key any, alg jwkset.ALG, use jwkset.USE) jwkset.JWKMarshal {
+	t.Helper()
+	k, err := jwkset.NewJWKFromKey(key, jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{ALG: alg, KID: kid, USE: use}, Marshal: jwkset.JWKMarshalOptions{Private: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k.Marshal()
+}
+
+// claims are those of a good token, with some replaced; nil removes one.
+func (p *provider) claims(other jwt.MapClaims) jwt.MapClaims {
+	claims := jwt.MapClaims{"iss": p.URL, "aud": "app", "sub": "alice", "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(time.Hour).Unix()}
+	maps.Copy(claims, other)
+	maps.DeleteFunc(claims, func(_ string, v any) bool { return v == nil })
+	return claims
+}
+
+// sign makes a token, with a header that may be anything.
+func sign(t testing.TB, method jwt.SigningMethod, key any, header map[string]any, claims jwt.MapClaims) string {
+	t.Helper()
+	token := jwt.NewWithClaims(method, claims)
+	maps.Copy(token.Header, header)
+	text, err := token.SignedString(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// good is a token that holds, with some claims replaced.
+func (p *provider) good(t testing.TB, other jwt.MapClaims) string {
+	t.Helper()
+	return sign(t, jwt.SigningMethodRS256, rsaKey(), map[string]any{"kid": "rsa"}, p.claims(other))
+}
+
+// config is one of users' tokens by this provider.
+func (p *provider) config() caller.Config {
+	return caller.Config{Issuer: p.URL, Audience: []string{"app"}, MaxTTL: 24 * time.Hour, RefreshInterval: time.Hour, IdentityProperty: "userIdentity"}
+}
+
+// start returns a running guard, and what its key set's fetches come to.
+func start(t testing.TB, c caller.Config, trusted ...string) (*caller.Guard, <-chan error) {
+	t.Helper()
+	guard := newGuard(t, c, clock, trusted...)
+	fetched := make(chan error, 100)
+	go guard.Run(t.Context(), http.DefaultTransport, nil, caller.Events{KeySet: func(err error) { fetched <- err }})
+	return guard, fetched
+}
+
+// verifying returns a guard that has fetched its keys.
+func verifying(t testing.TB, c caller.Config) *caller.Guard {
+	t.Helper()
+	guard, fetched := start(t, c)
+	for !guard.Ready() {
+		select {
+		case err := <-fetched:
+			if err != nil {
+				t.Fatal(err)
+			}
+		default:
+		}
+	}
+	return guard
+}
+
+func newGuard(t testing.TB, c caller.Config, clock func() time.Time, trusted ...string) *caller.Guard {
+	t.Helper()
+	var proxies caller.Proxies
+	for _, network := range trusted {
+		if err := proxies.Decode(network); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c.MaxTTL == 0 {
+		c.MaxTTL, c.RefreshInterval, c.IdentityProperty = 24*time.Hour, time.Hour, "userIdentity"
+	}
+	guard, err := caller.New(c, proxies, clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return guard
+}
+
+// ask is a request with these Authorization headers.
+func ask(t testing.TB, authorization ...string) *http.Request {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
+	for _, value := range authorization {
+		r.Header.Add("Authorization", value)
+	}
+	return r
+}
+
+// public is the DER or PEM text of a public key, as an attacker finds it.
+func public(t testing.TB, key crypto.PublicKey, encode func(crypto.PublicKey) ([]byte, error)) []byte {
+	t.Helper()
+	text, err := encode(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
