@@ -70,6 +70,7 @@ type service struct {
 	cmd        *exec.Cmd
 	url, admin string
 	lines      chan map[string]any // its log
+	before     []map[string]any    // the lines before the one that next returned last
 	log        *bytes.Buffer       // the same as text; read it after wait
 	done       chan struct{}
 }
@@ -138,6 +139,7 @@ func (s *service) next(t *testing.T, message string) map[string]any {
 			if line["message"] == message {
 				return line
 			}
+			s.before = append(s.before, line)
 		case <-timeout:
 			t.Fatalf("no log line %q", message)
 		}
@@ -450,6 +452,13 @@ func TestConfigurationMistakes(t *testing.T) {
 		{"the path of health", credentials("TOKEN_PATH=/livez"), []string{"TOKEN_PATH: want another path"}},
 		{"an origin with a path", credentials("CORS_ALLOWED_ORIGINS=https://a.example/"), []string{"CORS_ALLOWED_ORIGINS: want"}},
 		{"no body at all", credentials("BODY_LIMIT=0"), []string{"BODY_LIMIT: want"}},
+		{
+			"callers", credentials("AUTH_ISSUER=hidden", "AUTH_TOKEN_MAX_TTL=hidden", "AUTH_API_KEYS_FILE="+write("keys", "backend hidden-key\n"), "AUTH_PROXY_HEADER=X-User", "AUTH_IDENTITY_PROPERTY=hidden", "RATE_LIMIT=hidden", "RATE_LIMIT_BURST=-1", "AUTH_POLICY_FILE="+write("policy", " \n")),
+			[]string{"AUTH_TOKEN_MAX_TTL: want", "RATE_LIMIT: want", "RATE_LIMIT_BURST: want", "AUTH_ISSUER: want", "AUTH_AUDIENCE: required", "AUTH_PROXY_HEADER: needs TRUSTED_PROXIES", "AUTH_IDENTITY_PROPERTY: want", "AUTH_API_KEYS_FILE: line 1: want the SHA-256", "AUTH_POLICY_FILE: the file is empty"},
+		},
+		{"a limit below nothing", credentials("RATE_LIMIT=-1", "RATE_LIMIT_BURST=0"), []string{"RATE_LIMIT: want", "RATE_LIMIT_BURST: want"}},
+		{"a limit that is no number", credentials("RATE_LIMIT=NaN"), []string{"RATE_LIMIT: want"}},
+		{"a policy with a mistake shows where", credentials("AUTH_POLICY=request.role == 0 ||\n  request.rol == 1"), []string{"AUTH_POLICY: at 2:10: undefined field 'rol'", " |   request.rol == 1", " | .........^"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			stdout, stderr, code := run(t, command(t.Context(), t, c.env))
@@ -599,6 +608,120 @@ func TestTokenFromAnEndpoint(t *testing.T) {
 }
 
 // TestRotation: new credential files are used without a restart.
+func TestAPIKeyCommand(t *testing.T) {
+	stdout, stderr, code := run(t, command(t.Context(), t, nil, "apikey", "backend"))
+	printed := strings.Split(strings.TrimSpace(stdout), "\n")
+	if code != 0 || len(printed) != 2 || !strings.HasPrefix(printed[1], "backend ") || !strings.Contains(stderr, "AUTH_API_KEYS_FILE") {
+		t.Fatalf("exit code %d, %q, %q", code, stdout, stderr)
+	}
+	dir := t.TempDir()
+	for name, content := range map[string]string{"keys": printed[1] + "\n", "key": printed[0] + "\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := start(t, credentials("AUTH_API_KEYS_FILE="+dir+"/keys"))
+	if a := post(t, s.url, `{"sessionName":"a","role":0}`); a.status != 401 {
+		t.Errorf("without a key: %d", a.status)
+	}
+	_, stderr, code = run(t, command(t.Context(), t, credentials(), "token", "--from", s.url, "--bearer-file", dir+"/key", "--session-name", "a", "--role", "0", "--decode"))
+	if code != 0 {
+		t.Errorf("with the key: exit code %d, %s", code, stderr)
+	}
+	t.Run("keys are replaced without a restart", func(t *testing.T) {
+		stdout, _, _ := run(t, command(t.Context(), t, nil, "apikey", "other"))
+		key, line, _ := strings.Cut(strings.TrimSpace(stdout), "\n")
+		if err := os.WriteFile(dir+"/keys", []byte(line), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.next(t, "API keys read")
+		for key, want := range map[string]int{printed[0]: 401, key: 200} {
+			if a := send(t, http.MethodPost, s.url, map[string]string{"Authorization": "Bearer " + key}, `{"sessionName":"a","role":0}`); a.status != want {
+				t.Errorf("%d, want %d", a.status, want)
+			}
+		}
+	})
+	for _, args := range [][]string{{"apikey"}, {"apikey", "a", "b"}, {"apikey", "--help"}, {"apikey", "a b"}} {
+		if stdout, stderr, code := run(t, command(t.Context(), t, nil, args...)); code != 1 || stdout != "" || !strings.Contains(stderr, "want a") {
+			t.Errorf("%v: exit code %d, %s%s", args, code, stdout, stderr)
+		}
+	}
+}
+
+func TestPolicyCommand(t *testing.T) {
+	const teachers = `AUTH_POLICY=request.role == 0 || "teachers" in caller.claims.groups`
+	users := []string{teachers, "AUTH_ISSUER=https://id.example.com", "AUTH_AUDIENCE=app"}
+	for _, c := range []struct {
+		name string
+		env  []string
+		args string // with | between
+		code int
+		want string
+	}{
+		{"a teacher hosts", users, `--claims|{"groups":["teachers"]}|--session-name|a|--role|1`, 0, "allowed"},
+		{"a pupil does not", users, `--claims|{"groups":["pupils"]}|--session-name|a|--role|1`, 1, "AUTH_POLICY is false"},
+		{"an API key has no groups", users, `--method|api_key|--subject|backend|--session-name|a|--role|1`, 1, "no such key at line 1, column"},
+		{"the identity is the caller's", append([]string{"AUTH_IDENTITY_CLAIM=sub", "AUTH_POLICY=request.userIdentity == caller.subject"}, users[1:]...), `--subject|alice|--user-identity|bob|--session-name|a|--role|1`, 0, "allowed"},
+		{"an invalid request", users, `--session-name|a|--role|7`, 1, "the request is invalid, whoever makes it: role must be 0 or 1"},
+		{"a broken policy", []string{"AUTH_POLICY=request.role"}, "", 1, "want an expression that is true or false"},
+		{"no policy", nil, `--session-name|a|--role|1`, 1, "there is none; set AUTH_POLICY"},
+		{"claims that are no JSON", users, `--claims|x`, 1, "--claims: want a JSON object"},
+		{"another method", users, `--method|x`, 1, "--method: want jwt"},
+		{"something behind the flags", users, `x`, 1, `want flags, not "x"`},
+		{"help", nil, "--help", 0, "-claims"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			args := []string{"policy"}
+			if c.args != "" {
+				args = append(args, strings.Split(c.args, "|")...)
+			}
+			stdout, stderr, code := run(t, command(t.Context(), t, c.env, args...))
+			if code != c.code || !strings.Contains(stdout+stderr, c.want) {
+				t.Errorf("exit code %d: %s%s", code, stdout, stderr)
+			}
+		})
+	}
+}
+
+func TestWarningsAtStart(t *testing.T) {
+	dir := t.TempDir()
+	hash := strings.Repeat("a", 64)
+	if err := os.WriteFile(dir+"/keys", []byte("backend "+hash), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		env  []string
+		want []string
+	}{
+		{"open", nil, []string{"open: everybody"}},
+		{"keys", []string{"AUTH_API_KEYS_FILE=" + dir + "/keys"}, nil},
+		{"a proxy's users without a policy", []string{"AUTH_PROXY_HEADER=X-User", "TRUSTED_PROXIES=10.0.0.1"}, []string{"no policy: every user"}},
+		{"with one", []string{"AUTH_PROXY_HEADER=X-User", "TRUSTED_PROXIES=10.0.0.1", "AUTH_POLICY=request.role == 0"}, nil},
+		{"keys from the network in the clear", []string{"AUTH_ISSUER=http://127.0.0.1:1", "AUTH_AUDIENCE=a", "AUTH_POLICY=true"}, []string{"AUTH_ISSUER is no https URL"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := start(t, credentials(c.env...))
+			var warnings []string
+			for _, line := range s.before {
+				if line["level"] == "warn" {
+					warnings = append(warnings, line["message"].(string))
+				}
+			}
+			if len(warnings) != len(c.want) || len(c.want) == 1 && !strings.HasPrefix(warnings[0], c.want[0]) {
+				t.Errorf("%q, want %q", warnings, c.want)
+			}
+			open := "0"
+			if c.env == nil {
+				open = "1"
+			}
+			if a := send(t, http.MethodGet, s.url+"/metrics", nil, ""); !strings.Contains(string(a.body), "videosdk_auth_open "+open+"\n") {
+				t.Error("videosdk_auth_open is not " + open)
+			}
+		})
+	}
+}
+
 func TestRotation(t *testing.T) {
 	dir := t.TempDir()
 	write := func(key, secret string) {

@@ -89,6 +89,15 @@ func TestEverySeriesExists(t *testing.T) {
 		`videosdk_credential_reloads_total{result="ok"} 0`,
 		`videosdk_credential_reloads_total{result="error"} 0`,
 		"videosdk_credential_last_load_timestamp_seconds 1.",
+		`videosdk_auth_open 0`,
+		`videosdk_token_callers_total{method="none"} 0`,
+		`videosdk_token_callers_total{method="jwt"} 0`,
+		`videosdk_token_refusals_total{reason="expired"} 0`,
+		`videosdk_jwks_refreshes_total{result="ok"} 0`,
+		`videosdk_jwks_refreshes_total{result="error"} 0`,
+		`videosdk_jwks_last_refresh_timestamp_seconds 0`,
+		`videosdk_api_key_reloads_total{result="ok"} 0`,
+		`videosdk_api_key_reloads_total{result="error"} 0`,
 		`videosdk_build_info{goversion="go`,
 		`revision="abc",version="v1"} 1`,
 		`go_goroutines `, `process_cpu_seconds_total `,
@@ -148,6 +157,93 @@ func TestCounts(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s", want)
 		}
+	}
+}
+
+func TestCountsOfCallers(t *testing.T) {
+	m, registry := newMetrics(t)
+	requests := telemetry.NewRequests(m, nil)
+	for _, e := range []telemetry.Exchange{
+		{Route: "/", Status: 200, Method: "jwt", Decision: "allowed"},
+		{Route: "/", Status: 200, Method: "none", Decision: "allowed"},
+		{Route: "/", Status: 400, Method: "jwt"},
+		{Route: "/", Status: 401, Decision: "expired"},
+		{Route: "/", Status: 401, Decision: "a reason that there is not"},
+		{Status: 404},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
+		requests.End(requests.Start(r, e.Route), r, &e)
+	}
+	m.Open(true)
+	m.KeySetFetched(nil)
+	m.KeySetFetched(errors.New("down"))
+	m.APIKeysRead(nil)
+	m.APIKeysRead(errors.New("gone"))
+	requests.Ready(func() bool { return true })
+	text := scrape(t, registry)
+	for _, want := range []string{
+		`videosdk_token_callers_total{method="jwt"} 2`,
+		`videosdk_token_callers_total{method="none"} 1`,
+		`videosdk_token_refusals_total{reason="expired"} 1`,
+		`videosdk_token_refusals_total{reason="missing"} 0`,
+		`videosdk_auth_open 1`,
+		`videosdk_jwks_refreshes_total{result="ok"} 1`,
+		`videosdk_jwks_refreshes_total{result="error"} 1`,
+		`videosdk_jwks_last_refresh_timestamp_seconds 1.`,
+		`videosdk_api_key_reloads_total{result="ok"} 1`,
+		`videosdk_api_key_reloads_total{result="error"} 1`,
+		`videosdk_ready 1`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in\n%s", want, lines(text, strings.SplitN(want, "{", 2)[0]))
+		}
+	}
+	if strings.Contains(text, "a reason that there is not") {
+		t.Error("a reason that nobody announced is a label")
+	}
+}
+
+// TestOutgoingTraceContext: a provider can join its trace to ours.
+func TestOutgoingTraceContext(t *testing.T) {
+	collector(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	m, _ := newMetrics(t)
+	tracing := newTracing(t, m, 100)
+	var got []string
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = append(got, r.Header.Get("Traceparent"))
+		w.WriteHeader(http.StatusTeapot)
+	}))
+	defer provider.Close()
+	for _, on := range []*telemetry.Tracing{nil, tracing} {
+		ctx := t.Context()
+		if on != nil {
+			ctx = inRequest(t, m, tracing)
+		}
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, provider.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := telemetry.Transport(http.DefaultTransport, on).RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != http.StatusTeapot || r.Header.Get("Traceparent") != "" {
+			t.Errorf("status %d, the caller's own request has %v", answer.StatusCode, r.Header)
+		}
+		if id := trace.SpanContextFromContext(ctx).TraceID().String(); on == nil && got[0] != "" || on != nil && !strings.Contains(got[1], id) {
+			t.Errorf("traceparent %q, want trace %s", got, id)
+		}
+	}
+	provider.Close()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, provider.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := telemetry.Transport(http.DefaultTransport, tracing).RoundTrip(r)
+	if err == nil {
+		answer.Body.Close()
+		t.Error("no error from a provider that is gone")
 	}
 }
 
