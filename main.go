@@ -320,14 +320,14 @@ func requestFlags(flags *flag.FlagSet) map[string]string {
 func sign(ctx context.Context, c config, properties map[string]string) (string, error) {
 	s, err := signer.New(c.signer, c.credentials, time.Now)
 	if err != nil {
-		return "", err //nolint:wrapcheck // it says all
+		return "", err
 	}
 	grant, err := validate(ctx, s, properties)
 	if err != nil {
 		return "", err
 	}
 	t, err := s.Sign(ctx, grant)
-	return t.JWT, err //nolint:wrapcheck // it says all
+	return t.JWT, err
 }
 
 func validate(ctx context.Context, s signer.Signer, properties map[string]string) (*signer.Grant, error) {
@@ -335,7 +335,7 @@ func validate(ctx context.Context, s signer.Signer, properties map[string]string
 	for name, text := range properties {
 		request.Set(name, signer.Value{Kind: signer.KindString, String: text})
 	}
-	return s.Validate(ctx, &request) //nolint:wrapcheck // it says all
+	return s.Validate(ctx, &request)
 }
 
 func apikey(args []string) error {

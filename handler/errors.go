@@ -62,7 +62,7 @@ func (h *Handler) explain(err error, c echo.Context) (status int, faults []fault
 		}
 		return http.StatusBadRequest, faults
 	}
-	if refusal, ok := errors.AsType[*caller.Refusal](err); ok {
+	if refusal, ok := errors.AsType[*caller.RefusalError](err); ok {
 		return h.explainRefusal(refusal, err, c)
 	}
 	if malformed, ok := errors.AsType[*malformedError](err); ok {
@@ -115,9 +115,9 @@ var unauthenticated = map[caller.Reason]string{
 	caller.UntrustedProxy: "must come through the sign-in proxy",
 }
 
-func (h *Handler) explainRefusal(refusal *caller.Refusal, err error, c echo.Context) (status int, faults []fault) {
+func (h *Handler) explainRefusal(refusal *caller.RefusalError, err error, c echo.Context) (status int, faults []fault) {
 	header := c.Response().Header()
-	switch refusal.Reason {
+	switch refusal.Reason { //nolint:exhaustive // all others are in unauthenticated, as a test checks
 	case caller.PolicyDenied, caller.PolicyError:
 		return http.StatusForbidden, []fault{{"policy", "denied this request"}}
 	case caller.Identity:

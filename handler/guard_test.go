@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"videosdk-auth-endpoint/handler"
+	"videosdk-auth-endpoint/handler/caller"
 	"videosdk-auth-endpoint/signer"
 	"videosdk-auth-endpoint/telemetry"
 )
@@ -66,7 +67,8 @@ func TestUnauthenticated(t *testing.T) {
 			`{"errors":[{"property":"Authorization","reason":"must be an API key that is known here"}]}`, "unknown_api_key",
 		},
 		{
-			"two Authorization headers", http.Header{"Authorization": {"Bearer backend-key", "Bearer hidden-key"}},
+			"two Authorization headers",
+			http.Header{"Authorization": {"Bearer backend-key", "Bearer hidden-key"}},
 			`Bearer realm="videosdk-auth-endpoint", error="invalid_token", error_description="must be Bearer, one space and one token, once"`,
 			`{"errors":[{"property":"Authorization","reason":"must be Bearer, one space and one token, once"}]}`, "malformed",
 		},
@@ -100,6 +102,16 @@ func TestUnauthenticated(t *testing.T) {
 			t.Error(a.status)
 		}
 	})
+}
+
+// TestEveryRefusalIsExplained: a reason without words would be an empty answer.
+func TestEveryRefusalIsExplained(t *testing.T) {
+	for _, reason := range caller.Reasons {
+		status, text := handler.ExplainRefusal(reason)
+		if status < 400 || text == "" {
+			t.Errorf("%s: %d %q", reason, status, text)
+		}
+	}
 }
 
 func TestAuditOfCallers(t *testing.T) {
@@ -282,9 +294,15 @@ func TestRateLimit(t *testing.T) {
 			client string
 			status int
 		}{
-			{"192.0.2.1", 200}, {"192.0.2.1", 429}, {"192.0.2.2", 200},
-			{"2001:db8::1", 200}, {"2001:db8::2", 429}, {"2001:db8:0:0:ffff::", 429}, {"2001:db8:0:1::1", 200},
-			{"::ffff:192.0.2.3", 200}, {"::ffff:192.0.2.4", 200},
+			{"192.0.2.1", 200},
+			{"192.0.2.1", 429},
+			{"192.0.2.2", 200},
+			{"2001:db8::1", 200},
+			{"2001:db8::2", 429},
+			{"2001:db8:0:0:ffff::", 429},
+			{"2001:db8:0:1::1", 200},
+			{"::ffff:192.0.2.3", 200},
+			{"::ffff:192.0.2.4", 200},
 		} {
 			if a := send(t, "POST", url, http.Header{"X-Forwarded-For": {c.client}}, strings.NewReader(body)); a.status != c.status {
 				t.Errorf("%s: %d", c.client, a.status)

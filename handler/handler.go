@@ -131,7 +131,7 @@ const allowed = "allowed"
 
 // decision says whether the caller got a token, or why it was refused; empty where a request did not come so far.
 func (x *exchange) decision(err error) string {
-	if refusal, ok := errors.AsType[*caller.Refusal](err); ok {
+	if refusal, ok := errors.AsType[*caller.RefusalError](err); ok {
 		return string(refusal.Reason)
 	}
 	if x.issued != nil {

@@ -77,7 +77,7 @@ func (b *buckets) Allow(caller string) (bool, error) {
 	return true, nil
 }
 
-var refusedForRate = caller.Refusal{Reason: caller.RateLimited}
+var refusedForRate = caller.RefusalError{Reason: caller.RateLimited}
 
 // rateError says when the caller may come again.
 type rateError struct {

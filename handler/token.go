@@ -65,7 +65,7 @@ func (h *Handler) token(c echo.Context) error {
 	if err != nil {
 		if reason, broken := brokenRule(err, identity); broken {
 			// nothing that the client could send would help
-			return &caller.Refusal{Reason: caller.Identity, Detail: "it sets " + identity + ", which " + reason}
+			return &caller.RefusalError{Reason: caller.Identity, Detail: "it sets " + identity + ", which " + reason}
 		}
 		if unread != "" {
 			return &unreadError{err, unread}

@@ -26,7 +26,7 @@ func NewAPIKey(name string) (key, line string, err error) {
 		return "", "", fmt.Errorf("want a name of %s", keyNames)
 	}
 	var random [32]byte
-	rand.Read(random[:]) //nolint:errcheck // never fails, as its documentation says
+	rand.Read(random[:]) // never fails, as its documentation says
 	key = keyPrefix + base64.RawURLEncoding.EncodeToString(random[:])
 	hash := sha256.Sum256([]byte(key))
 	return key, name + " " + hex.EncodeToString(hash[:]), nil
@@ -84,7 +84,7 @@ func (k *apiKeys) watch(ctx context.Context, ticks <-chan time.Time, tell func(e
 }
 
 // find compares with every key, in constant time, and so tells nothing by the time it takes.
-func (k *apiKeys) find(key string) (*Caller, *Refusal) {
+func (k *apiKeys) find(key string) (*Caller, *RefusalError) {
 	hash := sha256.Sum256([]byte(key))
 	var found *apiKey
 	list := *k.list.Load()
@@ -94,7 +94,7 @@ func (k *apiKeys) find(key string) (*Caller, *Refusal) {
 		}
 	}
 	if found == nil {
-		return nil, &Refusal{Reason: UnknownAPIKey}
+		return nil, &RefusalError{Reason: UnknownAPIKey}
 	}
 	return &Caller{Method: APIKey, Subject: found.name}, nil
 }

@@ -20,7 +20,7 @@ import (
 // wantRefusal checks that the error is a refusal for that reason, without any part of the credential.
 func wantRefusal(t *testing.T, err error, want caller.Reason, credential string) {
 	t.Helper()
-	refusal, ok := errors.AsType[*caller.Refusal](err)
+	refusal, ok := errors.AsType[*caller.RefusalError](err)
 	if !ok || refusal.Reason != want {
 		t.Fatalf("got %v, want a refusal for %s", err, want)
 	}
@@ -222,7 +222,9 @@ func TestAttacksOnTheKeySet(t *testing.T) {
 		"no JSON": func(p *provider) {
 			p.answer = func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("hello")) }
 		},
-		"an error":  func(p *provider) { p.answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) } },
+		"an error": func(p *provider) {
+			p.answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }
+		},
 		"no answer": func(p *provider) { p.answer = func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) } },
 	} {
 		t.Run("not used: "+name, func(t *testing.T) {

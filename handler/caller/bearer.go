@@ -10,10 +10,10 @@ const maxBearer = 16 << 10
 
 // bearer returns the token of the Authorization header, as RFC 6750 writes it: the word Bearer in any case, one space, and
 // letters, digits and -._~+/ with = at the end.
-func bearer(header http.Header) (string, *Refusal) {
+func bearer(header http.Header) (string, *RefusalError) {
 	sent := header["Authorization"]
 	if len(sent) == 0 {
-		return "", &Refusal{Reason: Missing}
+		return "", &RefusalError{Reason: Missing}
 	}
 	if len(sent) > 1 {
 		return "", refuse(Malformed, "Authorization came twice")

@@ -69,22 +69,22 @@ var Reasons = []Reason{
 	UnknownAPIKey, UntrustedProxy, KeysUnavailable, Identity, PolicyDenied, PolicyError, RateLimited,
 }
 
-// Refusal is the error of a caller who does not get a token.
-type Refusal struct {
+// RefusalError is the error of a caller who does not get a token.
+type RefusalError struct {
 	Reason Reason
 	// Detail is for the log; it holds no credential, and nothing that was not verified.
 	Detail string
 }
 
-func (r *Refusal) Error() string {
+func (r *RefusalError) Error() string {
 	if r.Detail == "" {
 		return "caller refused: " + string(r.Reason)
 	}
 	return "caller refused: " + string(r.Reason) + ": " + r.Detail
 }
 
-func refuse(reason Reason, format string, args ...any) *Refusal {
-	return &Refusal{reason, fmt.Sprintf(format, args...)}
+func refuse(reason Reason, format string, args ...any) *RefusalError {
+	return &RefusalError{reason, fmt.Sprintf(format, args...)}
 }
 
 // Guard authenticates callers and applies the policy. It is safe for concurrent use.
@@ -145,12 +145,12 @@ func (g *Guard) Open() bool { return g.config.Open() }
 func (g *Guard) ByCookie() bool { return g.config.ProxyHeader != "" }
 
 // Authenticate says who makes the request. One credential that holds is enough, but for a second Authorization header,
-// which no client sends and proxies disagree on. Its error is a *Refusal.
+// which no client sends and proxies disagree on. Its error is a *RefusalError.
 func (g *Guard) Authenticate(r *http.Request) (*Caller, error) {
 	if g.Open() {
 		return &anonymous, nil
 	}
-	refusal := &Refusal{Reason: Missing}
+	refusal := &RefusalError{Reason: Missing}
 	if g.tokens != nil || g.keys != nil {
 		token, bad := bearer(r.Header)
 		if bad != nil && bad.Reason == Malformed && len(r.Header["Authorization"]) > 1 {
@@ -178,7 +178,7 @@ func (g *Guard) Authenticate(r *http.Request) (*Caller, error) {
 
 var anonymous = Caller{Method: None}
 
-func (g *Guard) byToken(ctx context.Context, token string) (*Caller, *Refusal) {
+func (g *Guard) byToken(ctx context.Context, token string) (*Caller, *RefusalError) {
 	switch {
 	case g.tokens == nil, g.keys != nil && !isJWT(token):
 		return g.keys.find(token)
@@ -190,11 +190,11 @@ func (g *Guard) byToken(ctx context.Context, token string) (*Caller, *Refusal) {
 // maxUser is longer than any address, in bytes.
 const maxUser = 320
 
-func (g *Guard) byProxy(r *http.Request) (*Caller, *Refusal) {
+func (g *Guard) byProxy(r *http.Request) (*Caller, *RefusalError) {
 	sent := r.Header[http.CanonicalHeaderKey(g.config.ProxyHeader)]
 	switch {
 	case len(sent) == 0 || len(sent) == 1 && sent[0] == "":
-		return nil, &Refusal{Reason: Missing}
+		return nil, &RefusalError{Reason: Missing}
 	case !g.trusted.contain(r.RemoteAddr):
 		return nil, refuse(UntrustedProxy, "%s came from an address that is not in TRUSTED_PROXIES", g.config.ProxyHeader)
 	case len(sent) > 1:
@@ -210,7 +210,7 @@ func containsControl(s string) bool { return slices.ContainsFunc([]rune(s), unic
 // Identity says which property of the request must hold which value, as Config.Identity does.
 func (g *Guard) Identity(c *Caller) (property, value string, err error) { return g.config.Identity(c) }
 
-// Allow asks the policy whether the caller may have a token that says what the grant says. Its error is a *Refusal.
+// Allow asks the policy whether the caller may have a token that says what the grant says. Its error is a *RefusalError.
 func (g *Guard) Allow(c *Caller, grant *signer.Grant) error {
 	if g.policy == nil {
 		return nil

@@ -109,7 +109,7 @@ func (c *Config) validate(trusted Proxies) error {
 
 // Identity says which property of the request must hold which value: the caller's own name, whatever was sent. The
 // property is empty where there is nothing to set, as for an API key's backend, which speaks for its users. Its error is a
-// *Refusal.
+// *RefusalError.
 func (c *Config) Identity(caller *Caller) (property, value string, err error) {
 	if c.IdentityClaim == "" || caller.Method != JWT && caller.Method != Proxy {
 		return "", "", nil

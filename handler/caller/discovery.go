@@ -52,7 +52,7 @@ func (d discovery) RoundTrip(r *http.Request) (*http.Response, error) {
 	if provider.Issuer != d.issuer {
 		return nil, fmt.Errorf("AUTH_ISSUER: the provider calls itself %.200q; both must be the same, to the last slash", provider.Issuer)
 	}
-	if !strings.HasPrefix(provider.JWKSURI, "https://") && !(strings.HasPrefix(provider.JWKSURI, "http://") && r.URL.Scheme == "http") {
+	if !strings.HasPrefix(provider.JWKSURI, "https://") && (r.URL.Scheme != "http" || !strings.HasPrefix(provider.JWKSURI, "http://")) {
 		return nil, fmt.Errorf("AUTH_ISSUER: the provider's jwks_uri is %.200q; want https", provider.JWKSURI)
 	}
 	keySet, err := http.NewRequestWithContext(r.Context(), http.MethodGet, provider.JWKSURI, nil)

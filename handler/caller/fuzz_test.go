@@ -43,7 +43,7 @@ func FuzzAuthorization(f *testing.F) {
 		if err == nil {
 			return
 		}
-		if _, ok := errors.AsType[*caller.Refusal](err); !ok {
+		if _, ok := errors.AsType[*caller.RefusalError](err); !ok {
 			t.Fatalf("%T", err)
 		}
 		if len(credential) > 20 && strings.Contains(err.Error(), credential) {
@@ -94,7 +94,7 @@ func FuzzPolicy(f *testing.F) {
 			return
 		}
 		if err := policy.Allow(who, g); err != nil {
-			if _, ok := errors.AsType[*caller.Refusal](err); !ok {
+			if _, ok := errors.AsType[*caller.RefusalError](err); !ok {
 				t.Fatalf("%T %v", err, err)
 			}
 		}

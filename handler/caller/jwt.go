@@ -51,10 +51,10 @@ var (
 	errNoKeyID  = errors.New("the token names no key")
 )
 
-func (v *verifier) verify(ctx context.Context, token string) (*Caller, *Refusal) {
+func (v *verifier) verify(ctx context.Context, token string) (*Caller, *RefusalError) {
 	keys := v.keys.Load()
 	if keys == nil {
-		return nil, &Refusal{Reason: KeysUnavailable}
+		return nil, &RefusalError{Reason: KeysUnavailable}
 	}
 	// a client that hangs up must not end the fetch of a key that others wait for
 	ctx = context.WithoutCancel(ctx)
@@ -84,7 +84,7 @@ func (v *verifier) verify(ctx context.Context, token string) (*Caller, *Refusal)
 }
 
 // explain puts golang-jwt's error into the closed set. Claims go into the detail only once the signature is verified.
-func (v *verifier) explain(t *jwt.Token, claims jwt.MapClaims, err error) *Refusal {
+func (v *verifier) explain(t *jwt.Token, claims jwt.MapClaims, err error) *RefusalError {
 	switch {
 	case errors.Is(err, jwt.ErrTokenMalformed):
 		return refuse(Malformed, "the bearer token is no JWT")
@@ -94,13 +94,13 @@ func (v *verifier) explain(t *jwt.Token, claims jwt.MapClaims, err error) *Refus
 		return refuse(Algorithm, "want one of %s", strings.Join(algorithms, " "))
 	case errors.Is(err, jwt.ErrTokenUnverifiable):
 		// the key that the token names is not in the set, or is made for another algorithm
-		return &Refusal{Reason: UnknownKey}
+		return &RefusalError{Reason: UnknownKey}
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
-		return &Refusal{Reason: Signature}
+		return &RefusalError{Reason: Signature}
 	case errors.Is(err, jwt.ErrTokenExpired):
-		return &Refusal{Reason: Expired}
+		return &RefusalError{Reason: Expired}
 	case errors.Is(err, jwt.ErrTokenNotValidYet):
-		return &Refusal{Reason: NotYetValid}
+		return &RefusalError{Reason: NotYetValid}
 	case errors.Is(err, jwt.ErrTokenInvalidIssuer):
 		issuer, _ := claims.GetIssuer()
 		return refuse(Issuer, "the token's iss is %.200q", issuer)
@@ -127,7 +127,11 @@ const (
 // token names a key that is not in it.
 func (v *verifier) run(ctx context.Context, transport http.RoundTripper, tell func(error)) {
 	client := keySetClient(v.config, transport)
-	kept := &keySet{MemoryJWKSet: jwkset.NewMemoryStorage(), fetched: tell}
+	kept := &keySet{MemoryJWKSet: jwkset.NewMemoryStorage(), fetched: func() {
+		if v.ready() { // the first time is told of below, once the keys are in use
+			tell(nil)
+		}
+	}}
 	address := v.config.JWKSURL
 	if address == "" {
 		address = discoveryURL(v.config.Issuer)
@@ -148,6 +152,7 @@ func (v *verifier) run(ctx context.Context, transport http.RoundTripper, tell fu
 		}
 		if err == nil {
 			context.AfterFunc(ctx, cancel)
+			tell(nil)
 			return
 		}
 		cancel()
@@ -180,7 +185,7 @@ func (v *verifier) use(address string, remote jwkset.Storage) error {
 // keySet keeps the last good keys: an answer without any does not take their place.
 type keySet struct {
 	*jwkset.MemoryJWKSet
-	fetched func(error)
+	fetched func()
 }
 
 var errNoKeys = errors.New("the key set has no key for signatures")
@@ -198,6 +203,6 @@ func (k *keySet) KeyReplaceAll(ctx context.Context, keys []jwkset.JWK) error {
 	if err := k.MemoryJWKSet.KeyReplaceAll(ctx, keys); err != nil {
 		return err //nolint:wrapcheck // a decorator leaves errors as they are
 	}
-	k.fetched(nil)
+	k.fetched()
 	return nil
 }

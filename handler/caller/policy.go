@@ -53,7 +53,7 @@ func NewPolicy(c Config) (*Policy, error) {
 	return &Policy{program, ast, variable}, nil
 }
 
-// Allow evaluates the policy. Its error is a *Refusal, whose detail names no value.
+// Allow evaluates the policy. Its error is a *RefusalError, whose detail names no value.
 func (p *Policy) Allow(c *Caller, grant *signer.Grant) error {
 	result, _, err := p.program.Eval(facts{c, grant})
 	if err != nil {
@@ -71,7 +71,7 @@ func (p *Policy) Allow(c *Caller, grant *signer.Grant) error {
 
 // failed says where and why the evaluation ended. What CEL says behind a colon may be a value of the request, which the
 // log does not have in clear text.
-func (p *Policy) failed(err error) *Refusal {
+func (p *Policy) failed(err error) *RefusalError {
 	text, place := err.Error(), ""
 	if strings.Contains(text, "cost limit exceeded") {
 		return refuse(PolicyError, "%s costs more than %d", p.variable, maxPolicyCost)
@@ -147,13 +147,7 @@ func callerField(t *cel.Type, get func(*Caller) any) *types.FieldType {
 func requestFields() map[string]*types.FieldType {
 	fields := map[string]*types.FieldType{}
 	for i, p := range signer.Properties() {
-		t := cel.StringType
-		switch p.Type {
-		case signer.Integer:
-			t = cel.IntType
-		case signer.Regions:
-			t = cel.ListType(cel.StringType)
-		}
+		t := map[signer.Type]*cel.Type{signer.String: cel.StringType, signer.Integer: cel.IntType, signer.Regions: cel.ListType(cel.StringType)}[p.Type]
 		fields[p.Name] = &types.FieldType{
 			Type:  t,
 			IsSet: func(target any) bool { _, sent := target.(*signer.Grant).Value(i); return sent },

@@ -49,7 +49,8 @@ func newPolicy(t testing.TB, text string) *caller.Policy {
 
 func TestPolicy(t *testing.T) {
 	teacher := &caller.Caller{Method: caller.JWT, Subject: "alice", Claims: map[string]any{
-		"groups": []any{"staff", "teachers"}, "tenant": "acme", "level": 3.0, "admin": true, "address": map[string]any{"country": "DE"}}}
+		"groups": []any{"staff", "teachers"}, "tenant": "acme", "level": 3.0, "admin": true, "address": map[string]any{"country": "DE"},
+	}}
 	pupil := &caller.Caller{Method: caller.JWT, Subject: "bob", Claims: map[string]any{"groups": []any{"pupils"}, "tenant": "globex"}}
 	backend := &caller.Caller{Method: caller.APIKey, Subject: "backend"}
 	nobody := &caller.Caller{Method: caller.None}
@@ -129,7 +130,8 @@ func TestPolicyMistakesShowTheirPlace(t *testing.T) {
 func TestAttacksOnThePolicy(t *testing.T) {
 	ten := `[1,2,3,4,5,6,7,8,9,10]`
 	slow := &caller.Caller{Method: caller.JWT, Subject: "mallory", Claims: map[string]any{
-		"text": strings.Repeat("a", 12<<10), "list": make([]any, 3000), "pattern": "(a*)*(a*)*(a*)*b"}}
+		"text": strings.Repeat("a", 12<<10), "list": make([]any, 3000), "pattern": "(a*)*(a*)*(a*)*b",
+	}}
 	for name, policy := range map[string]string{
 		"loops in loops":                ten + ".all(a, " + ten + ".all(b, " + ten + ".all(c, " + ten + ".all(d, " + ten + ".all(e, a+b+c+d+e > 0)))))",
 		"a long claim, again and again": ten + ".all(a, " + ten + ".all(b, caller.claims.text.contains(string(a + b) + caller.claims.text)))",

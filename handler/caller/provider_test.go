@@ -153,14 +153,8 @@ func start(t testing.TB, c caller.Config, trusted ...string) (*caller.Guard, <-c
 func verifying(t testing.TB, c caller.Config) *caller.Guard {
 	t.Helper()
 	guard, fetched := start(t, c)
-	for !guard.Ready() {
-		select {
-		case err := <-fetched:
-			if err != nil {
-				t.Fatal(err)
-			}
-		default:
-		}
+	if err := <-fetched; err != nil || !guard.Ready() {
+		t.Fatalf("%v, ready %v", err, guard.Ready())
 	}
 	return guard
 }
