@@ -30,6 +30,7 @@ type variant struct {
 	name, command string // {port} stands for the port, which is in PORT too
 	env           []string
 	path          string // of the token route, without its slash
+	bearer        string // what requests are authorized with; empty: nothing
 	results       []result
 }
 
@@ -70,12 +71,28 @@ func run(ctx context.Context, bin, sample string, rounds, seconds, connections i
 	traced := func(share string) []string {
 		return append([]string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + endpoint, "OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=" + share}, credentials...)
 	}
+	provider, err := startProvider()
+	if err != nil {
+		return err
+	}
+	defer provider.Close()
+	const policy = `AUTH_POLICY=request.role == 0 || "teachers" in caller.claims.groups`
+	users := append([]string{policy, "AUTH_ISSUER=" + provider.URL, "AUTH_AUDIENCE=app"}, credentials...)
+	keys := filepath.Join(dir, "keys")
+	if err := os.WriteFile(keys, []byte(apiKeyLine), 0o600); err != nil {
+		return err
+	}
+	backends := append([]string{`AUTH_POLICY=request.role == 0 || caller.subject == "backend"`, "AUTH_API_KEYS_FILE=" + keys}, credentials...)
 	variants := []*variant{
 		{name: "(a) bare Echo, constant answer", command: "bareecho"},
 		{name: "(b) this service, metrics and log", command: "videosdk-auth-endpoint", env: credentials},
 		{name: "(b') the same with LOG_LEVEL=error", command: "videosdk-auth-endpoint", env: append([]string{"LOG_LEVEL=error"}, credentials...)},
 		{name: "(c) tracing 10 % to a collector", command: "videosdk-auth-endpoint", env: traced("0.1")},
 		{name: "(d) tracing 100 % to a collector", command: "videosdk-auth-endpoint", env: traced("1")},
+		{name: "(e) API key and policy", command: "videosdk-auth-endpoint", env: backends, bearer: apiKey},
+		{name: "(f) user's token by ES256 and policy", command: "videosdk-auth-endpoint", env: users, bearer: provider.es256},
+		{name: "(g) user's token by RS256 and policy", command: "videosdk-auth-endpoint", env: users, bearer: provider.rs256},
+		{name: "(h) open, with RATE_LIMIT", command: "videosdk-auth-endpoint", env: append([]string{"RATE_LIMIT=1000000", "RATE_LIMIT_BURST=1000000"}, credentials...)},
 		{name: "bare Echo with the three spans, 10 %", command: "tracedecho", env: traced("0.1")},
 		{name: "bare Echo with the three spans, 100 %", command: "tracedecho", env: traced("1")},
 		{name: "podinfo's /token, its log at error", command: "podinfo --port={port} --level=error", path: "token"},
@@ -156,22 +173,27 @@ service: {pipelines: {traces: {receivers: [otlp], exporters: [nop]}}, telemetry:
 	if err := cmd.Start(); err != nil {
 		return nil, "", err
 	}
-	return cmd, endpoint, wait(ctx, endpoint)
+	return cmd, endpoint, wait(ctx, endpoint, "", func(int) bool { return true })
 }
 
-// wait returns when somebody answers a token request.
-func wait(ctx context.Context, url string) error {
+// wait returns when a token request has a good answer.
+func wait(ctx context.Context, url, bearer string, good func(status int) bool) error {
 	for range 20000 {
 		request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(`{"sessionName":"a","role":1}`))
 		if err != nil {
 			return err
 		}
+		if bearer != "" {
+			request.Header.Set("Authorization", "Bearer "+bearer)
+		}
 		if response, err := http.DefaultClient.Do(request); err == nil {
-			return response.Body.Close()
+			if err := response.Body.Close(); err != nil || good(response.StatusCode) {
+				return err
+			}
 		}
 		time.Sleep(500 * time.Microsecond)
 	}
-	return fmt.Errorf("%s does not answer", url)
+	return fmt.Errorf("%s has no good answer", url)
 }
 
 var (
@@ -201,7 +223,7 @@ func measure(ctx context.Context, v *variant, dir, lua string, seconds, connecti
 	}
 	defer func() { _ = server.Process.Kill(); _ = server.Wait() }()
 	url := fmt.Sprintf("http://127.0.0.1:%d/%s", port, v.path)
-	if err := wait(ctx, url); err != nil {
+	if err := wait(ctx, url, v.bearer, func(status int) bool { return status == http.StatusOK }); err != nil {
 		return r, err
 	}
 	r.start = float64(time.Since(begun).Microseconds()) / 1000
@@ -209,7 +231,11 @@ func measure(ctx context.Context, v *variant, dir, lua string, seconds, connecti
 		return r, err
 	}
 	load := func(seconds int) (string, error) {
-		out, err := exec.CommandContext(ctx, "taskset", "-c", "1", "wrk", "-t1", "-c"+strconv.Itoa(connections), fmt.Sprintf("-d%ds", seconds), "--latency", "-s", lua, url).CombinedOutput()
+		args := []string{"-c", "1", "wrk", "-t1", "-c" + strconv.Itoa(connections), fmt.Sprintf("-d%ds", seconds), "--latency", "-s", lua}
+		if v.bearer != "" {
+			args = append(args, "-H", "Authorization: Bearer "+v.bearer)
+		}
+		out, err := exec.CommandContext(ctx, "taskset", append(args, url)...).CombinedOutput()
 		if failed := failedLine.Find(out); err == nil && failed != nil {
 			err = fmt.Errorf("requests failed: %s", bytes.TrimSpace(failed))
 		}
