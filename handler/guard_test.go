@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -307,6 +309,27 @@ func TestRateLimit(t *testing.T) {
 			if a := send(t, "POST", url, http.Header{"X-Forwarded-For": {c.client}}, strings.NewReader(body)); a.status != c.status {
 				t.Errorf("%s: %d", c.client, a.status)
 			}
+		}
+	})
+	t.Run("a bounded number of callers is remembered", func(t *testing.T) {
+		h, _ := newHandler(t, newSigner(t), "TRUSTED_PROXIES=127.0.0.1", "RATE_LIMIT=0.001", "RATE_LIMIT_BURST=1")
+		ask := func(client string) int {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
+			r.RemoteAddr, r.Header["X-Forwarded-For"] = "127.0.0.1:1", []string{client}
+			answer := httptest.NewRecorder()
+			h.Public.ServeHTTP(answer, r)
+			return answer.Code
+		}
+		if first, again := ask("192.0.2.1"), ask("192.0.2.1"); first != 200 || again != 429 {
+			t.Fatal(first, again)
+		}
+		for i := range 10_000 {
+			if status := ask(fmt.Sprintf("10.0.%d.%d", i/256, i%256)); status != 200 {
+				t.Fatal(i, status)
+			}
+		}
+		if first, last := ask("192.0.2.1"), ask("10.0.39.15"); first != 200 || last != 429 {
+			t.Errorf("the first of 10,001 callers %d, the last %d", first, last)
 		}
 	})
 	t.Run("whoever waits may come again", func(t *testing.T) {
