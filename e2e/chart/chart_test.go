@@ -42,7 +42,7 @@ var (
 	bin   string
 	helms = []string{"helm3", "helm4"}
 	// valueFiles are ways to use the chart, in testdata.
-	valueFiles = []string{"default", "all", "secret"}
+	valueFiles = []string{"default", "all", "secret", "guarded"}
 )
 
 func TestMain(m *testing.M) {
@@ -336,6 +336,10 @@ func TestRefusals(t *testing.T) {
 		{"digest", []string{"image.digest=latest"}, "at '/image/digest'"},
 		{"variable set twice", []string{"extraEnv[0].name=PORT"}, "sets PORT itself: take it out of extraEnv"},
 		{"memory limit", []string{"resources.limits.memory=1G"}, `can't derive GOMEMLIMIT from resources.limits.memory "1G"`},
+		{"users' tokens for any audience", []string{"config.AUTH_ISSUER=https://id.example.com"}, "set config.AUTH_AUDIENCE"},
+		{"proxy that anybody could be", []string{"config.AUTH_PROXY_HEADER=X-Forwarded-User"}, "set config.TRUSTED_PROXIES"},
+		{"two policies", []string{"policy=request.role == 0", "config.AUTH_POLICY=request.role == 0"}, "has two policies: set either policy or AUTH_POLICY"},
+		{"audience that would lose digits", []string{"config.AUTH_ISSUER=https://id.example.com", "config.AUTH_AUDIENCE=123456789012345678"}, "at '/config/AUTH_AUDIENCE': got number, want string"},
 		{"HTTPRoute without a Gateway", []string{"httpRoute.enabled=true"}, "set httpRoute.parentRefs"},
 	} {
 		for _, helm := range helms {
@@ -389,7 +393,9 @@ func TestVariables(t *testing.T) {
 		"PORT", "ADMIN_PORT", // ports of the container are fixed; service.port is the one that clients see
 		"SHUTDOWN_DELAY", "SHUTDOWN_TIMEOUT", // shutdown gives the grace period too
 		"ZOOM_VIDEO_SDK_KEY", "ZOOM_VIDEO_SDK_SECRET", "ZOOM_VIDEO_SDK_KEY_FILE", "ZOOM_VIDEO_SDK_SECRET_FILE", // credentials
-		"LOG_HASH_KEY", // logHashKey, as it is a secret
+		"LOG_HASH_KEY",       // logHashKey, as it is a secret
+		"AUTH_API_KEYS_FILE", // apiKeys, from a Secret
+		"AUTH_POLICY_FILE",   // policy, as a ConfigMap of the chart's
 	}
 	for _, name := range own {
 		if !slices.Contains(known, name) {

@@ -34,6 +34,13 @@ var accepted = map[string][]string{
 		"Pod container-image-pull-policy",
 		"Pod pod-networkpolicy",
 	},
+	"guarded": {
+		// as for default; there is no pod of `helm test`
+		"Deployment container-resources",
+		"Deployment container-ephemeral-storage-request-and-limit",
+		"Deployment container-image-pull-policy",
+		"Deployment deployment-has-host-podantiaffinity",
+	},
 	"overlay": {
 		// as above; there is no pod of `helm test`
 		"Deployment container-resources",

@@ -103,6 +103,128 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
         path: secret
 {{- end }}
 
+{{- /* Not empty where the pods get the variable `name`, by config or by extraEnv. What extraEnvFrom brings is not known here. */ -}}
+{{- define "videosdk-auth-endpoint.sets" -}}
+{{- if get .context.Values.config .name }}yes{{ end }}
+{{- range .context.Values.extraEnv }}
+{{- if eq .name $.name }}yes{{ end }}
+{{- end }}
+{{- end }}
+
+{{- /* How callers are authenticated: some of the words tokens, keys and proxy. Empty: the endpoint is open. */ -}}
+{{- define "videosdk-auth-endpoint.methods" -}}
+{{- $issuer := include "videosdk-auth-endpoint.sets" (dict "context" . "name" "AUTH_ISSUER") }}
+{{- $jwksURL := include "videosdk-auth-endpoint.sets" (dict "context" . "name" "AUTH_JWKS_URL") }}
+{{- if or $issuer $jwksURL }}tokens {{ end }}
+{{- if .Values.apiKeys.existingSecret }}keys {{ end }}
+{{- if include "videosdk-auth-endpoint.sets" (dict "context" . "name" "AUTH_PROXY_HEADER") }}proxy {{ end }}
+{{- end }}
+
+{{- /* Not empty where the pods open connections: for traces, or for the key set of users' tokens. */ -}}
+{{- define "videosdk-auth-endpoint.connects" -}}
+{{- $context := . }}
+{{- range list "OTEL_EXPORTER_OTLP_ENDPOINT" "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" "AUTH_ISSUER" "AUTH_JWKS_URL" }}
+{{- include "videosdk-auth-endpoint.sets" (dict "context" $context "name" .) }}
+{{- end }}
+{{- end }}
+
+{{- define "videosdk-auth-endpoint.hasPolicy" -}}
+{{- if or .Values.policy (include "videosdk-auth-endpoint.sets" (dict "context" . "name" "AUTH_POLICY")) }}yes{{ end }}
+{{- end }}
+
+{{- /* Refuses what the service would refuse when it starts, so that nothing is replaced by pods that can't run. */ -}}
+{{- define "videosdk-auth-endpoint.refuseContradictions" -}}
+{{- $methods := include "videosdk-auth-endpoint.methods" . }}
+{{- $audience := include "videosdk-auth-endpoint.sets" (dict "context" . "name" "AUTH_AUDIENCE") }}
+{{- $trusted := include "videosdk-auth-endpoint.sets" (dict "context" . "name" "TRUSTED_PROXIES") }}
+{{- $claim := include "videosdk-auth-endpoint.sets" (dict "context" . "name" "AUTH_IDENTITY_CLAIM") }}
+{{- if and .Values.policy (include "videosdk-auth-endpoint.sets" (dict "context" . "name" "AUTH_POLICY")) }}
+{{- fail "videosdk-auth-endpoint has two policies: set either policy or AUTH_POLICY" }}
+{{- end }}
+{{- /* what is missing may be there: extraEnvFrom is not known here */}}
+{{- if not .Values.extraEnvFrom }}
+{{- if and (contains "tokens" $methods) (not $audience) }}
+{{- fail "videosdk-auth-endpoint has AUTH_ISSUER or AUTH_JWKS_URL without AUTH_AUDIENCE: set config.AUTH_AUDIENCE to the audience of your users' tokens, or a token that the same provider made for another app would do" }}
+{{- else if and $audience (not (contains "tokens" $methods)) }}
+{{- fail "videosdk-auth-endpoint has AUTH_AUDIENCE without the provider of your users' tokens: set config.AUTH_ISSUER or config.AUTH_JWKS_URL, or drop config.AUTH_AUDIENCE" }}
+{{- else if and (contains "proxy" $methods) (not $trusted) }}
+{{- fail "videosdk-auth-endpoint has AUTH_PROXY_HEADER without TRUSTED_PROXIES: set config.TRUSTED_PROXIES to the addresses of your proxy's pods, or anybody could send the header" }}
+{{- else if and $claim (not (contains "tokens" $methods)) (not (contains "proxy" $methods)) }}
+{{- fail "videosdk-auth-endpoint has AUTH_IDENTITY_CLAIM without users: set config.AUTH_ISSUER, config.AUTH_JWKS_URL or config.AUTH_PROXY_HEADER, or drop config.AUTH_IDENTITY_CLAIM" }}
+{{- else if and (ne (default "sub" .Values.config.AUTH_IDENTITY_CLAIM) "sub") (not (contains "tokens" $methods)) }}
+{{- fail (printf "videosdk-auth-endpoint has config.AUTH_IDENTITY_CLAIM %q and users of a proxy alone, who have no other claim than sub: set it to sub" .Values.config.AUTH_IDENTITY_CLAIM) }}
+{{- end }}
+{{- end }}
+{{- if and (contains "proxy" $methods) (regexMatch `/0\s*(,|$)` (toString .Values.config.TRUSTED_PROXIES)) }}
+{{- fail "videosdk-auth-endpoint has AUTH_PROXY_HEADER, and config.TRUSTED_PROXIES holds every address, so that anybody could name any user: set it to the addresses of your proxy's pods" }}
+{{- end }}
+{{- if and (eq $methods "proxy ") .Values.tests.bearer.existingSecret (not .Values.tests.url) }}
+{{- fail "videosdk-auth-endpoint has tests.bearer.existingSecret, but with AUTH_PROXY_HEADER alone nobody reads it: set tests.url to the address of your proxy, or drop tests.bearer.existingSecret" }}
+{{- end }}
+{{- end }}
+
+{{- /* The files that the service reads beside the credentials. Whole directories too, as it reads changed API keys without a
+restart. */ -}}
+{{- define "videosdk-auth-endpoint.guardEnv" -}}
+{{- if .Values.apiKeys.existingSecret }}
+- name: AUTH_API_KEYS_FILE
+  value: /etc/videosdk-api-keys/api-keys
+{{- end }}
+{{- if .Values.policy }}
+- name: AUTH_POLICY_FILE
+  value: /etc/videosdk-policy/policy.cel
+{{- end }}
+{{- if .Values.trustedCA.existingConfigMap }}
+# a directory beside the image's own file of public authorities, which stays in use
+- name: SSL_CERT_DIR
+  value: /etc/videosdk-ca
+{{- end }}
+{{- end }}
+
+{{- define "videosdk-auth-endpoint.guardMounts" -}}
+{{- if .Values.apiKeys.existingSecret }}
+- name: api-keys
+  mountPath: /etc/videosdk-api-keys
+  readOnly: true
+{{- end }}
+{{- if .Values.policy }}
+- name: policy
+  mountPath: /etc/videosdk-policy
+  readOnly: true
+{{- end }}
+{{- if .Values.trustedCA.existingConfigMap }}
+- name: trusted-ca
+  mountPath: /etc/videosdk-ca
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{- define "videosdk-auth-endpoint.guardVolumes" -}}
+{{- if .Values.apiKeys.existingSecret }}
+- name: api-keys
+  secret:
+    secretName: {{ .Values.apiKeys.existingSecret | quote }}
+    # readable by the group 65532 (fsGroup), by nobody else
+    defaultMode: 0440
+    items:
+      - key: {{ .Values.apiKeys.entry | quote }}
+        path: api-keys
+{{- end }}
+{{- if .Values.policy }}
+- name: policy
+  configMap:
+    name: {{ include "videosdk-auth-endpoint.suffixed" (dict "context" . "suffix" "policy") }}
+{{- end }}
+{{- if .Values.trustedCA.existingConfigMap }}
+- name: trusted-ca
+  configMap:
+    name: {{ .Values.trustedCA.existingConfigMap | quote }}
+    items:
+      - key: {{ .Values.trustedCA.entry | quote }}
+        path: ca.crt
+{{- end }}
+{{- end }}
+
 {{- /* With the container's context below: Pod Security "restricted". */ -}}
 {{- define "videosdk-auth-endpoint.podSecurityContext" -}}
 runAsNonRoot: true
@@ -147,6 +269,7 @@ capabilities:
 - name: GOMEMLIMIT
   value: {{ . }}
 {{- end }}
+{{- include "videosdk-auth-endpoint.guardEnv" . }}
 {{- range $name, $value := .Values.config }}
 {{- if not (or (kindIs "invalid" $value) (eq (toString $value) "")) }}
 - name: {{ $name }}
@@ -174,7 +297,7 @@ that are set twice. */ -}}
 {{- end }}
 {{- range .Values.extraEnv }}
 {{- if has .name $taken }}
-{{- fail (printf "videosdk-auth-endpoint sets %s itself: take it out of extraEnv, and use the value of the chart that sets it (credentials, config, logHashKey, shutdown or resources)" .name) }}
+{{- fail (printf "videosdk-auth-endpoint sets %s itself: take it out of extraEnv, and use the value of the chart that sets it (credentials, apiKeys, policy, trustedCA, config, logHashKey, shutdown or resources)" .name) }}
 {{- end }}
 {{- end }}
 {{- with .Values.extraEnv }}
