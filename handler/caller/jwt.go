@@ -12,6 +12,7 @@ import (
 	"github.com/MicahParks/jwkset"
 	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
+	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 )
 
@@ -148,7 +149,7 @@ func (v *verifier) run(ctx context.Context, transport http.RoundTripper, tell fu
 			Storage:             kept,
 		})
 		if err == nil {
-			err = v.use(address, remote)
+			err = v.use(address, remote, kept)
 		}
 		if err == nil {
 			context.AfterFunc(ctx, cancel)
@@ -165,8 +166,8 @@ func (v *verifier) run(ctx context.Context, transport http.RoundTripper, tell fu
 	}
 }
 
-func (v *verifier) use(address string, remote jwkset.Storage) error {
-	storage, err := jwkset.NewHTTPClient(jwkset.HTTPClientOptions{
+func (v *verifier) use(address string, remote jwkset.Storage, kept *keySet) error {
+	refreshed, err := jwkset.NewHTTPClient(jwkset.HTTPClientOptions{
 		HTTPURLs:          map[string]jwkset.Storage{address: remote},
 		RateLimitWaitMax:  unknownKeyWait,
 		RefreshUnknownKID: rate.NewLimiter(rate.Every(unknownKeyInterval), 1),
@@ -174,12 +175,29 @@ func (v *verifier) use(address string, remote jwkset.Storage) error {
 	if err != nil {
 		return err //nolint:wrapcheck // the log line says what it is about
 	}
-	keys, err := keyfunc.New(keyfunc.Options{Storage: storage})
+	keys, err := keyfunc.New(keyfunc.Options{Storage: &sharedFetch{Storage: refreshed, kept: kept}})
 	if err != nil {
 		return err //nolint:wrapcheck // the log line says what it is about
 	}
 	v.keys.Store(&keys)
 	return nil
+}
+
+// sharedFetch has all who come with a new key at once wait for one fetch: the library refuses whoever comes second.
+type sharedFetch struct {
+	jwkset.Storage
+
+	kept    *keySet
+	fetches singleflight.Group
+}
+
+// KeyRead fetches the key set again for a key that is not in it.
+func (s *sharedFetch) KeyRead(ctx context.Context, id string) (jwkset.JWK, error) {
+	if key, err := s.kept.KeyRead(ctx, id); err == nil {
+		return key, nil
+	}
+	_, _, _ = s.fetches.Do("", func() (any, error) { return s.Storage.KeyRead(ctx, id) })
+	return s.kept.KeyRead(ctx, id) //nolint:wrapcheck // a decorator leaves errors as they are
 }
 
 // keySet keeps the last good keys: an answer without any does not take their place.
