@@ -11,7 +11,7 @@ FUZZTIME     ?= 10m
 INGRESS      ?= http://127.0.0.1
 INGRESSCLASS ?= traefik
 
-.PHONY: help run test unit integration chart e2e manifests race lint fmt bench bench-load fuzz vulncheck build image
+.PHONY: help run test unit integration auth chart e2e manifests race lint fmt bench bench-load fuzz vulncheck build image
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -19,7 +19,7 @@ help: ## list the targets
 run: ## serve, with the settings of the environment and .env
 	go run .
 
-test: unit integration chart ## run all tests; the first time builds Prometheus, the OpenTelemetry Collector and Helm, which takes minutes
+test: unit integration auth chart ## run all tests; the first time builds Prometheus, the OpenTelemetry Collector, oauth2-proxy and Helm, which takes minutes
 
 unit: ## run the tests that need nothing but Go
 	go vet ./...
@@ -27,6 +27,9 @@ unit: ## run the tests that need nothing but Go
 
 integration: ## run the tests against the real Prometheus and OpenTelemetry Collector
 	cd e2e && go vet ./... && go test -count=1 -timeout 30m ./...
+
+auth: ## run the tests against a real OpenID provider and oauth2-proxy
+	cd e2e/auth && go vet ./... && go test -count=1 -timeout 30m ./...
 
 chart: ## test the chart and k8s/ by Helm 3 and 4, helm-unittest, kubeconform, promtool, Pod Security and kube-score
 	cd e2e/chart && go vet ./... && go test -count=1 -timeout 30m ./...
@@ -43,6 +46,7 @@ race: ## run all tests with the race detector
 lint: ## run the linters
 	$(GOLANGCI_LINT) run ./...
 	cd e2e && $(GOLANGCI_LINT) run --build-tags cluster ./...
+	cd e2e/auth && $(GOLANGCI_LINT) run ./...
 	cd e2e/chart && $(GOLANGCI_LINT) run ./...
 
 fmt: ## format the code
