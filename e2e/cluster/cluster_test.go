@@ -101,11 +101,15 @@ func eventually(t *testing.T, limit time.Duration, what string, ok func() bool) 
 }
 
 func send(ctx context.Context, client *http.Client, method, virtualHost, path, body string) (int, string, error) {
+	return sendWith(ctx, client, method, virtualHost, path, body, http.Header{})
+}
+
+func sendWith(ctx context.Context, client *http.Client, method, virtualHost, path, body string, header http.Header) (int, string, error) {
 	request, err := http.NewRequestWithContext(ctx, method, *ingress+path, strings.NewReader(body))
 	if err != nil {
 		return 0, "", err
 	}
-	request.Host = virtualHost
+	request.Host, request.Header = virtualHost, header
 	request.Header.Set("Content-Type", "application/json")
 	answer, err := client.Do(request)
 	if err != nil {
@@ -273,6 +277,7 @@ func TestCluster(t *testing.T) {
 		{"full load stays below the memory limit", fullLoad},
 		{liveness, hang},
 		{"a rotated Secret is used without a restart", rotate},
+		{"a guarded endpoint asks for a key, and the policy for a reason", guard},
 		{"uninstall leaves nothing", uninstall},
 		{"k8s/ by kubectl apply -k", manifests},
 	} {
@@ -511,6 +516,77 @@ func rotate(t *testing.T) {
 	}
 }
 
+// guard sets an API key and a policy, takes another key, and another policy.
+func guard(t *testing.T) {
+	secret := func(name, entry, value string) {
+		run(t, fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: %s}\nstringData: {%s: %q}\n", name, entry, value), "kubectl", "-n", namespace, "apply", "-f", "-")
+	}
+	newKey := func() (key, line string) {
+		out, err := exec.CommandContext(t.Context(), "go", "run", "-C", "../..", ".", "apikey", "backend").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, line, _ = strings.Cut(strings.TrimSpace(string(out)), "\n")
+		return key, line
+	}
+	upgrade := func(policy string) {
+		helm(t, "upgrade", release, chart, "--reuse-values", "--wait", "--timeout=120s", "--set", "apiKeys.existingSecret=api-keys,tests.bearer.existingSecret=bearer", "--set-string", "policy="+policy)
+		// those from before serve on until the ingress has heard
+		eventually(t, time.Minute, "the Pods from before are gone", func() bool {
+			return len(strings.Fields(kubectl(t, "get", "pods", "-l", selector, "-o", "name"))) == 2
+		})
+	}
+	ask := func(key, body string) int {
+		header := http.Header{}
+		if key != "" {
+			header.Set("Authorization", "Bearer "+key)
+		}
+		status, _, err := sendWith(t.Context(), http.DefaultClient, http.MethodPost, host, "/", body, header)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return status
+	}
+	want := func(what, key, body string, status int) {
+		t.Helper()
+		if got := ask(key, body); got != status {
+			t.Errorf("%s: %d, want %d", what, got, status)
+		}
+	}
+	const participant = `{"sessionName": "Cool Cars", "role": 0}`
+
+	first, firstLine := newKey()
+	secret("api-keys", "api-keys", firstLine)
+	secret("bearer", "bearer", first)
+	upgrade("request.role == 0")
+	want("no key", "", participant, http.StatusUnauthorized)
+	want("a participant", first, participant, http.StatusOK)
+	want("a host, whom the policy denies", first, readme, http.StatusForbidden)
+	helm(t, "test", release, "--timeout=60s")
+
+	before := strings.Join(pods(t), " ")
+	second, secondLine := newKey()
+	secret("api-keys", "api-keys", secondLine)
+	begun, inUse := time.Now(), 0
+	// ten answers in a row, so that every Pod has it
+	eventually(t, 3*time.Minute, "the new key alone", func() bool {
+		if inUse++; ask(second, participant) != http.StatusOK || ask(first, participant) != http.StatusUnauthorized {
+			inUse = 0
+		}
+		return inUse == 10
+	})
+	t.Logf("another API key in use %v after kubectl apply", time.Since(begun).Round(time.Second))
+	if after := strings.Join(pods(t), " "); after != before || restarts(t) > 0 {
+		t.Errorf("Pods were %s, are %s, %d restarts", before, after, restarts(t))
+	}
+
+	upgrade(`caller.subject == "backend"`)
+	if after := strings.Join(pods(t), " "); after == before {
+		t.Error("another policy, and the same Pods")
+	}
+	want("a host, whom the new policy allows", second, readme, http.StatusOK)
+}
+
 // kinds are all that the chart can make, and what belongs to it.
 const kinds = "deployment,replicaset,pod,service,endpointslice,ingress,hpa,pdb,serviceaccount,networkpolicy,configmap,secret"
 
@@ -519,9 +595,9 @@ func uninstall(t *testing.T) {
 	eventually(t, time.Minute, "everything gone", func() bool {
 		return strings.TrimSpace(kubectl(t, "get", kinds, "-l", "app.kubernetes.io/instance="+release, "-o", "name")) == ""
 	})
-	// the one that this test made, and the one that Kubernetes puts into every namespace
+	// those that this test made, and the one that Kubernetes puts into every namespace
 	left := strings.TrimSpace(strings.Replace(kubectl(t, "get", "secret,configmap", "-o", "name"), "configmap/kube-root-ca.crt\n", "", 1))
-	if left != "secret/credentials" {
+	if left != "secret/api-keys\nsecret/bearer\nsecret/credentials" {
 		t.Errorf("left: %s", left)
 	}
 }

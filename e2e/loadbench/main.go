@@ -18,13 +18,19 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
-const script = `wrk.method = "POST"
+const readme = `{"sessionName": "Cool Cars", "role": 1, "sessionKey": "session123", "userIdentity": "user123"}`
+
+// script is what wrk sends: the README's request, filled up to a size with white space.
+func script(size int) string {
+	return fmt.Sprintf(`wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
-wrk.body = '{"sessionName": "Cool Cars", "role": 1, "sessionKey": "session123", "userIdentity": "user123"}'
-`
+wrk.body = '%s' .. string.rep(' ', %d)
+`, readme, max(0, size-len(readme)))
+}
 
 type variant struct {
 	name, command string // {port} stands for the port, which is in PORT too
@@ -32,6 +38,14 @@ type variant struct {
 	path          string // of the token route, without its slash
 	bearer        string // what requests are authorized with; empty: nothing
 	results       []result
+}
+
+// load is what wrk does to a server.
+type load struct {
+	cores       string // of the server; wrk has core 1, and uses all when the server does
+	connections int
+	body        int // bytes; smaller than the README's request: that
+	seconds     int
 }
 
 type result struct {
@@ -44,30 +58,47 @@ func main() {
 	rounds := flag.Int("rounds", 5, "how often each server is measured; the table shows medians")
 	seconds := flag.Int("seconds", 4, "how long each measurement takes")
 	connections := flag.Int("connections", 64, "keep-alive connections")
+	scale := flag.Bool("scale", false, "measure with one core and two, with 1 to 10,000 connections and with larger bodies instead")
 	sample := flag.String("sample", "", "a checkout of Zoom's Node sample after npm ci, to measure it too")
 	flag.Parse()
-	if err := run(context.Background(), *bin, *sample, *rounds, *seconds, *connections); err != nil {
+	l := load{cores: "0", connections: *connections, seconds: *seconds}
+	bench := func(ctx context.Context, dir string) error { return compare(ctx, dir, *bin, *sample, *rounds, l) }
+	if *scale {
+		bench = func(ctx context.Context, dir string) error { return grow(ctx, dir, *bin, *rounds, l) }
+	}
+	if err := run(context.Background(), bench); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, bin, sample string, rounds, seconds, connections int) error {
+func run(ctx context.Context, bench func(ctx context.Context, dir string) error) error {
 	dir, err := os.MkdirTemp("", "loadbench")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	lua := filepath.Join(dir, "post.lua")
-	if err := os.WriteFile(lua, []byte(script), 0o600); err != nil {
+	// wrk needs a descriptor for each connection
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		return err
 	}
+	files.Cur = files.Max
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		return err
+	}
+	return bench(ctx, dir)
+}
+
+var credentials = []string{"ZOOM_VIDEO_SDK_KEY=key", "ZOOM_VIDEO_SDK_SECRET=secret"}
+
+// compare sets the service, with all that can be turned on, beside other servers.
+func compare(ctx context.Context, dir, bin, sample string, rounds int, l load) error {
 	collector, endpoint, err := startCollector(ctx, bin, dir)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = collector.Process.Kill() }()
 
-	credentials := []string{"ZOOM_VIDEO_SDK_KEY=key", "ZOOM_VIDEO_SDK_SECRET=secret"}
 	traced := func(share string) []string {
 		return append([]string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + endpoint, "OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=" + share}, credentials...)
 	}
@@ -105,14 +136,14 @@ func run(ctx context.Context, bin, sample string, rounds, seconds, connections i
 	}
 	for range rounds {
 		for _, v := range variants {
-			r, err := measure(ctx, v, dir, lua, seconds, connections)
+			r, err := measure(ctx, v, dir, l)
 			if err != nil {
 				return fmt.Errorf("%s: %w", v.name, err)
 			}
 			v.results = append(v.results, r)
 		}
 	}
-	fmt.Printf("%d rounds of %d s, %d connections, medians; ratios are medians of the rounds' ratios to (a)\n\n", rounds, seconds, connections)
+	fmt.Printf("%d rounds of %d s, %d connections, medians; ratios are medians of the rounds' ratios to (a)\n\n", rounds, l.seconds, l.connections)
 	fmt.Println("| | CPU µs/request | ratio | requests/s | ratio | p99 ms | ratio |\n|---|---|---|---|---|---|---|")
 	base := variants[0].results
 	// column is the median of a figure, and of its ratio to (a) in the same round
@@ -137,6 +168,62 @@ func run(ctx context.Context, bin, sample string, rounds, seconds, connections i
 		fmt.Printf("| %s | %.1f | %.1f | %.1f |\n", v.name, start, idle, load)
 	}
 	return nil
+}
+
+// grow sets the service beside a bare Echo while the load, or the machine, grows.
+func grow(ctx context.Context, dir, bin string, rounds int, l load) error {
+	with := func(change func(*load)) load {
+		other := l
+		change(&other)
+		return other
+	}
+	var loads []load
+	for _, cores := range []string{"0", "0,1"} {
+		loads = append(loads, with(func(l *load) { l.cores = cores }))
+	}
+	for _, n := range []int{1, 10, 100, 1000, 10_000} {
+		loads = append(loads, with(func(l *load) { l.connections = n }))
+	}
+	for _, size := range []int{1 << 10, 10 << 10, 100 << 10} {
+		loads = append(loads, with(func(l *load) { l.body = size }))
+	}
+	fmt.Printf("%d rounds of %d s, medians; a bare Echo's figures stand behind the service's\n\n", rounds, l.seconds)
+	fmt.Println("| cores | connections | body, bytes | requests/s | CPU µs/request | p99 ms | resident after, MiB |\n|---|---|---|---|---|---|---|")
+	for _, l := range loads {
+		// the bare one answers without reading the body, as net/http then does
+		variants := []*variant{{command: filepath.Join(bin, "videosdk-auth-endpoint"), env: credentials}, {command: filepath.Join(bin, "bareecho")}}
+		for range rounds {
+			for _, v := range variants {
+				r, err := measure(ctx, v, dir, l)
+				if err != nil {
+					return fmt.Errorf("%+v: %w", l, err)
+				}
+				v.results = append(v.results, r)
+			}
+		}
+		fmt.Printf("| %d | %d | %d |", 1+strings.Count(l.cores, ","), l.connections, max(l.body, len(readme)))
+		for _, c := range []struct {
+			format string
+			get    func(result) float64
+		}{
+			{"%.0f", func(r result) float64 { return r.rps }},
+			{"%.1f", func(r result) float64 { return r.cpu }},
+			{"%.2f", func(r result) float64 { return r.p99 }},
+			{"%.1f", func(r result) float64 { return r.load }},
+		} {
+			fmt.Printf(" "+c.format+" / "+c.format+" |", variants[0].median(c.get), variants[1].median(c.get))
+		}
+		fmt.Println()
+	}
+	return nil
+}
+
+func (v *variant) median(get func(result) float64) float64 {
+	var values []float64
+	for _, r := range v.results {
+		values = append(values, get(r))
+	}
+	return median(values)
 }
 
 func median(values []float64) float64 {
@@ -203,7 +290,11 @@ var (
 	failedLine   = regexp.MustCompile(`(?m)^.*(Non-2xx|Socket errors).*$`)
 )
 
-func measure(ctx context.Context, v *variant, dir, lua string, seconds, connections int) (r result, err error) {
+func measure(ctx context.Context, v *variant, dir string, l load) (r result, err error) {
+	lua := filepath.Join(dir, "post.lua")
+	if err := os.WriteFile(lua, []byte(script(l.body)), 0o600); err != nil {
+		return r, err
+	}
 	port, err := freePort()
 	if err != nil {
 		return r, err
@@ -214,7 +305,7 @@ func measure(ctx context.Context, v *variant, dir, lua string, seconds, connecti
 	}
 	defer output.Close()
 	command := strings.Fields(strings.ReplaceAll(v.command, "{port}", strconv.Itoa(port)))
-	server := exec.CommandContext(ctx, "taskset", append([]string{"-c", "0"}, command...)...)
+	server := exec.CommandContext(ctx, "taskset", append([]string{"-c", l.cores}, command...)...)
 	server.Env = append(v.env, fmt.Sprintf("PORT=%d", port), "PATH="+os.Getenv("PATH"))
 	server.Stdout, server.Stderr = output, output
 	begun := time.Now()
@@ -230,8 +321,13 @@ func measure(ctx context.Context, v *variant, dir, lua string, seconds, connecti
 	if r.idle, err = memory(server.Process.Pid); err != nil {
 		return r, err
 	}
-	load := func(seconds int) (string, error) {
-		args := []string{"-c", "1", "wrk", "-t1", "-c" + strconv.Itoa(connections), fmt.Sprintf("-d%ds", seconds), "--latency", "-s", lua}
+	wrkCores, threads := "1", "-t1"
+	if l.cores != "0" {
+		wrkCores = l.cores
+		threads = "-t" + strconv.Itoa(min(2, l.connections))
+	}
+	wrk := func(seconds int) (string, error) {
+		args := []string{"-c", wrkCores, "wrk", threads, "-c" + strconv.Itoa(l.connections), fmt.Sprintf("-d%ds", seconds), "--latency", "-s", lua}
 		if v.bearer != "" {
 			args = append(args, "-H", "Authorization: Bearer "+v.bearer)
 		}
@@ -241,14 +337,14 @@ func measure(ctx context.Context, v *variant, dir, lua string, seconds, connecti
 		}
 		return string(out), err
 	}
-	if _, err := load(1); err != nil {
+	if _, err := wrk(1); err != nil {
 		return r, err
 	}
 	before, err := cpu(server.Process.Pid)
 	if err != nil {
 		return r, err
 	}
-	out, err := load(seconds)
+	out, err := wrk(l.seconds)
 	if err != nil {
 		return r, err
 	}

@@ -55,8 +55,10 @@ func startProvider() (*provider, error) {
 	})
 	p.Server = httptest.NewServer(mux)
 	token := func(method jwt.SigningMethod, kid string, key any) (string, error) {
-		t := jwt.NewWithClaims(method, jwt.MapClaims{"iss": p.URL, "aud": "app", "sub": "alice", "groups": []string{"staff", "teachers"},
-			"iat": time.Now().Unix(), "exp": time.Now().Add(20 * time.Hour).Unix(), "email": "alice@example.com"})
+		t := jwt.NewWithClaims(method, jwt.MapClaims{
+			"iss": p.URL, "aud": "app", "sub": "alice", "groups": []string{"staff", "teachers"},
+			"iat": time.Now().Unix(), "exp": time.Now().Add(20 * time.Hour).Unix(), "email": "alice@example.com",
+		})
 		t.Header["kid"] = kid
 		return t.SignedString(key)
 	}
