@@ -3,14 +3,10 @@
 package handler_test
 
 import (
-	"bufio"
 	"bytes"
-	"fmt"
 	"io"
 	"math"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"runtime"
 	"testing"
 
@@ -35,7 +31,7 @@ func TestRouteAllocations(t *testing.T) {
 
 // TestDecodeAllocations guards what the benchmark counts: a string for each text of the request, and the grant.
 func TestDecodeAllocations(t *testing.T) {
-	body := []byte(`{"sessionName": "Cool Cars", "role": 1, "sessionKey": "session123", "userIdentity": "user123"}`)
+	body := []byte(readme)
 	ctx, s, request, buffer := t.Context(), newSigner(t), new(signer.Request), new(bytes.Buffer)
 	n := testing.AllocsPerRun(1000, func() {
 		*request = signer.Request{}
@@ -49,40 +45,10 @@ func TestDecodeAllocations(t *testing.T) {
 	}
 }
 
-// allocations counts those of a request over a keep-alive connection, by a client that makes none.
+// allocations counts those of a request over a keep-alive connection.
 func allocations(t *testing.T, h http.Handler) int {
 	t.Helper()
-	server := httptest.NewServer(h)
-	defer server.Close()
-	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	const body = `{"sessionName": "Cool Cars", "role": 1, "sessionKey": "session123", "userIdentity": "user123"}`
-	request := fmt.Appendf(nil, "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-	if _, err := conn.Write(request); err != nil {
-		t.Fatal(err)
-	}
-	// all answers have the same length
-	first := &counter{from: conn}
-	response, err := http.ReadResponse(bufio.NewReader(first), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.Copy(io.Discard, response.Body); err != nil || response.StatusCode != http.StatusOK {
-		t.Fatal(response.Status, err)
-	}
-	_ = response.Body.Close()
-	buffer := make([]byte, first.n)
-	exchange := func() {
-		if _, err := conn.Write(request); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.ReadFull(conn, buffer); err != nil {
-			t.Fatal(err)
-		}
-	}
+	exchange := client(t, h)
 	const runs = 2000
 	for range runs { // pools fill
 		exchange()
@@ -94,16 +60,4 @@ func allocations(t *testing.T, h http.Handler) int {
 	}
 	runtime.ReadMemStats(&after)
 	return int(math.Round(float64(after.Mallocs-before.Mallocs) / runs))
-}
-
-// counter counts what is read.
-type counter struct {
-	from io.Reader
-	n    int
-}
-
-func (c *counter) Read(p []byte) (int, error) {
-	n, err := c.from.Read(p)
-	c.n += n
-	return n, err
 }

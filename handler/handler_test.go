@@ -451,7 +451,7 @@ func TestPortInUse(t *testing.T) {
 
 // BenchmarkDecode sets decoding and validating the README's request beside what encoding/json takes to decode it alone.
 func BenchmarkDecode(b *testing.B) {
-	body := []byte(`{"sessionName": "Cool Cars", "role": 1, "sessionKey": "session123", "userIdentity": "user123"}`)
+	body := []byte(readme)
 	b.Run("json.Unmarshal", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {

@@ -94,6 +94,26 @@ func one(name string, value any) *signer.Request {
 	return r
 }
 
+// TestClockSteps: a token's times are those of the clock now, whatever it said before.
+func TestClockSteps(t *testing.T) {
+	at := now
+	s, err := signer.New(defaults, credentials, func() time.Time { return at })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []time.Duration{0, -time.Hour, -30 * 24 * time.Hour, 48 * time.Hour, -time.Nanosecond} {
+		at = at.Add(step)
+		token := sign(t, s, one("expirationSeconds", 1800))
+		if _, err := signer.Inspect(token.JWT, credentials, func() time.Time { return at }); err != nil {
+			t.Errorf("after a step of %v: %v", step, err)
+		}
+		issued := at.Add(-30 * time.Second).Truncate(time.Second)
+		if !token.IssuedAt.Equal(issued) || token.ExpiresAt.Sub(token.IssuedAt) != 30*time.Minute {
+			t.Errorf("after a step of %v: from %v to %v, want from %v", step, token.IssuedAt, token.ExpiresAt, issued)
+		}
+	}
+}
+
 func TestAccepted(t *testing.T) {
 	s := newSigner(t, defaults)
 	emoji := strings.Repeat("😀", 100)

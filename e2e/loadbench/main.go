@@ -270,6 +270,7 @@ func wait(ctx context.Context, url, bearer string, good func(status int) bool) e
 		if err != nil {
 			return err
 		}
+		request.Header.Set("Content-Type", "application/json")
 		if bearer != "" {
 			request.Header.Set("Authorization", "Bearer "+bearer)
 		}
@@ -327,7 +328,7 @@ func measure(ctx context.Context, v *variant, dir string, l load) (r result, err
 		threads = "-t" + strconv.Itoa(min(2, l.connections))
 	}
 	wrk := func(seconds int) (string, error) {
-		args := []string{"-c", wrkCores, "wrk", threads, "-c" + strconv.Itoa(l.connections), fmt.Sprintf("-d%ds", seconds), "--latency", "-s", lua}
+		args := []string{"-c", wrkCores, "wrk", threads, "-c" + strconv.Itoa(l.connections), fmt.Sprintf("-d%ds", seconds), "--timeout=10s", "--latency", "-s", lua}
 		if v.bearer != "" {
 			args = append(args, "-H", "Authorization: Bearer "+v.bearer)
 		}
