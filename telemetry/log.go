@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog"
 	"go.opentelemetry.io/otel/trace"
 )
@@ -44,13 +45,7 @@ func (l *Log) Name(name string) string {
 	return hex.EncodeToString(mac.Sum(nil)[:16])
 }
 
-func isTerminal(f *os.File) bool {
-	if f == nil {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
+func isTerminal(f *os.File) bool { return f != nil && isatty.IsTerminal(f.Fd()) }
 
 // addTrace adds the trace and span of a line's context to it.
 func addTrace(e *zerolog.Event, _ zerolog.Level, _ string) {

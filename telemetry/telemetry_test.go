@@ -386,18 +386,21 @@ func TestLog(t *testing.T) {
 	}
 }
 
+// TestLogFormat: a device is no terminal because it is a device.
 func TestLogFormat(t *testing.T) {
-	file, err := os.Create(filepath.Join(t.TempDir(), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	for format, want := range map[string]string{"": `{"level":"info"`, "json": `{"level":"info"`, "text": " INF hello\n"} {
-		var out bytes.Buffer
-		log := telemetry.NewLog(telemetry.Config{LogFormat: format}, &out, file)
-		log.Info().Msg("hello")
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("format %q to a file: %s", format, out.String())
+	for _, name := range []string{filepath.Join(t.TempDir(), "log"), os.DevNull} {
+		file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		for format, want := range map[string]string{"": `{"level":"info"`, "json": `{"level":"info"`, "text": " INF hello\n"} {
+			var out bytes.Buffer
+			log := telemetry.NewLog(telemetry.Config{LogFormat: format}, &out, file)
+			log.Info().Msg("hello")
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("format %q to %s: %s", format, name, out.String())
+			}
 		}
 	}
 }
