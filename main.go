@@ -88,6 +88,8 @@ func run(ctx context.Context, args []string) error {
 func serve(ctx context.Context) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	// whoever read the log may have gone: lines are then dropped and counted, and tokens go on
+	signal.Ignore(syscall.SIGPIPE)
 
 	c, err := configure()
 	if err != nil {

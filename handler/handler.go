@@ -35,12 +35,15 @@ type Handler struct {
 	requests *telemetry.Requests
 	log      *telemetry.Log
 	draining atomic.Bool
+	// connections are open; with more than keepAlive, answers end theirs
+	connections atomic.Int64
+	keepAlive   int64
 }
 
 // New returns a handler that answers the guard's callers with the signer's tokens, tells telemetry of every request and
 // logs one line for each. The configuration must be valid.
 func New(c Config, guard *caller.Guard, s signer.Signer, requests *telemetry.Requests, metrics http.Handler, log *telemetry.Log) *Handler {
-	h := &Handler{config: c, guard: guard, signer: s, requests: requests, log: log}
+	h := &Handler{config: c, guard: guard, signer: s, requests: requests, log: log, keepAlive: keepAliveLimit()}
 	public := h.router()
 	// composed here and not by Echo, which would do it again for each request
 	public.POST(c.TokenPath, h.authenticate(h.limit(h.token)))
@@ -106,8 +109,8 @@ func (h *Handler) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		x := &exchange{Context: c, admin: admin, id: requestID(c.Request())}
 		header := c.Response().Header()
 		header[echo.HeaderXRequestID] = []string{x.id}
-		if h.draining.Load() {
-			// the client moves to another replica before this one stops listening
+		// the client moves to another replica before this one stops listening; or there is no memory for more who wait
+		if h.draining.Load() || h.connections.Load() > h.keepAlive {
 			header.Set(echo.HeaderConnection, "close")
 		}
 		err := h.answer(x, next)

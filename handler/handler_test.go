@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -434,6 +435,52 @@ func TestHealthWhileDraining(t *testing.T) {
 	signals <- os.Kill
 	if err := <-ended; err == nil || !strings.Contains(err.Error(), "second signal") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestConnectionsThatWaitAreBounded: GOMEMLIMIT has room for two here, and who comes third must not stay.
+func TestConnectionsThatWaitAreBounded(t *testing.T) {
+	limit := debug.SetMemoryLimit(2 * 2 * 20 << 10)
+	h, _ := newHandler(t, newSigner(t), "PORT=0")
+	debug.SetMemoryLimit(limit)
+	server, err := h.Listen(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	signals, ended := make(chan os.Signal, 2), make(chan error, 1)
+	go func() { ended <- server.Run(t.Context(), signals) }()
+	url := fmt.Sprintf("http://127.0.0.1:%d/", server.Addr().(*net.TCPAddr).Port)
+
+	var clients []*http.Client
+	ask := func(client *http.Client) (closed bool) {
+		t.Helper()
+		answer, err := client.Post(url, "application/json", strings.NewReader(validBody))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		if _, err := io.Copy(io.Discard, answer.Body); err != nil || answer.StatusCode != 200 {
+			t.Fatal(answer.Status, err)
+		}
+		return answer.Close
+	}
+	for i, want := range []bool{false, false, true, true} {
+		client := &http.Client{Transport: &http.Transport{}}
+		clients = append(clients, client)
+		if closed := ask(client); closed != want {
+			t.Errorf("connection %d: closed %t", i+1, closed)
+		}
+	}
+	clients[0].CloseIdleConnections()
+	last := &http.Client{Transport: &http.Transport{}}
+	for ask(last) { // until the service has seen that there is room
+		t.Log("no room yet")
+	}
+	clients[1].CloseIdleConnections()
+	last.CloseIdleConnections()
+	signals <- os.Interrupt
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"videosdk-auth-endpoint/telemetry"
@@ -47,7 +48,8 @@ func (h *Handler) listen(ctx context.Context, variable string, port uint16, hand
 		return nil, fmt.Errorf("%s: %w", variable, err)
 	}
 	return &endpoint{listener, &http.Server{
-		Handler: handler,
+		Handler:   handler,
+		ConnState: h.countConnection,
 		// a token request is small: whoever is slower holds a connection for nothing
 		ReadTimeout:  10 * time.Second,
 		WriteTimeout: 15 * time.Second,
@@ -56,6 +58,24 @@ func (h *Handler) listen(ctx context.Context, variable string, port uint16, hand
 		MaxHeaderBytes: 32 << 10,
 		ErrorLog:       log.New(debugLines{h.log}, "", 0),
 	}}, nil
+}
+
+// keepAliveMemory is what a connection that waits for its next request takes: two buffers of 4 KiB, a stack of 8 KiB, and
+// net/http's own.
+const keepAliveMemory = 20 << 10
+
+// keepAliveLimit is how many connections may be open before answers end theirs: as many as fit into half of GOMEMLIMIT, so
+// that idle clients can't use up the memory. Without GOMEMLIMIT there is practically none.
+func keepAliveLimit() int64 { return debug.SetMemoryLimit(-1) / 2 / keepAliveMemory }
+
+func (h *Handler) countConnection(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		h.connections.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		h.connections.Add(-1)
+	case http.StateActive, http.StateIdle:
+	}
 }
 
 // debugLines takes what net/http says of single connections.

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -64,7 +65,9 @@ func (l *Lines) run() {
 		l.mu.Lock()
 		batch, l.buffer = l.buffer, batch[:0]
 		l.mu.Unlock()
-		_, _ = l.out.Write(batch) // there is nowhere to say that the log can't be written
+		if n, err := l.out.Write(batch); err != nil {
+			l.dropped.Add(float64(bytes.Count(batch[n:], []byte{'\n'})))
+		}
 	}
 }
 

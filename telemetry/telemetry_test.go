@@ -438,6 +438,33 @@ func TestBlockedOutput(t *testing.T) {
 	}
 }
 
+// closed is an output whose reader has gone after a few bytes.
+type closed struct{ room *int }
+
+func (c closed) Write(p []byte) (int, error) {
+	n := min(len(p), *c.room)
+	*c.room -= n
+	if n < len(p) {
+		return n, io.ErrClosedPipe
+	}
+	return n, nil
+}
+
+// TestClosedOutput: lines that can't be written are counted, the one that was cut too.
+func TestClosedOutput(t *testing.T) {
+	room := 250
+	l := telemetry.NewLines(closed{&room})
+	for range 10 {
+		_, _ = l.Write([]byte(strings.Repeat("x", 99) + "\n"))
+	}
+	if err := l.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if dropped := testutil.ToFloat64(l); dropped != 8 {
+		t.Errorf("%v lines counted, want 8", dropped)
+	}
+}
+
 func TestLinesArriveInOrder(t *testing.T) {
 	var out bytes.Buffer
 	l := telemetry.NewLines(&out)
