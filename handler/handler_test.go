@@ -459,7 +459,7 @@ func TestConnectionsThatWaitAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer answer.Body.Close()
-		if _, err := io.Copy(io.Discard, answer.Body); err != nil || answer.StatusCode != 200 {
+		if _, err := io.Copy(io.Discard, answer.Body); err != nil || answer.StatusCode != http.StatusOK {
 			t.Fatal(answer.Status, err)
 		}
 		return answer.Close
