@@ -6,12 +6,14 @@ REVISION     ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 IMAGE        ?= videosdk-auth-endpoint:$(VERSION)
 BUILDER      ?= docker build
 FUZZTIME     ?= 10m
+# for make resilience: empty where the machine does other things too
+P99          ?= -p99
 
 # for make e2e: the ingress controller of the cluster that KUBECONFIG names
 INGRESS      ?= http://127.0.0.1
 INGRESSCLASS ?= traefik
 
-.PHONY: help run test unit integration auth chart e2e manifests race lint fmt bench bench-load fuzz vulncheck build image
+.PHONY: help run test unit integration auth chart resilience e2e manifests race lint fmt bench bench-load bench-grow fuzz vulncheck build image
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -34,6 +36,9 @@ auth: ## run the tests against a real OpenID provider and oauth2-proxy
 chart: ## test the chart and k8s/ by Helm 3 and 4, helm-unittest, kubeconform, promtool, Pod Security and kube-score
 	cd e2e/chart && go vet ./... && go test -count=1 -timeout 30m ./...
 
+resilience: ## put the binary among hostile clients, behind an nginx while it restarts, and take away what it depends on; ten minutes, needs Linux and nginx
+	cd e2e && go test -tags resilience -count=1 -timeout 30m -parallel 12 -v ./resilience $(P99)
+
 e2e: ## install IMAGE on the cluster of KUBECONFIG, with kubectl and helm, and disturb it under load; NODE=1 where this machine is the node
 	cd e2e && go test -tags cluster ./cluster -count=1 -v -timeout 30m -image $(IMAGE) -ingress $(INGRESS) -ingress-class $(INGRESSCLASS) $(if $(NODE),-node)
 
@@ -45,7 +50,7 @@ race: ## run all tests with the race detector
 
 lint: ## run the linters
 	$(GOLANGCI_LINT) run ./...
-	cd e2e && $(GOLANGCI_LINT) run --build-tags cluster ./...
+	cd e2e && $(GOLANGCI_LINT) run --build-tags cluster,resilience ./...
 	cd e2e/auth && $(GOLANGCI_LINT) run ./...
 	cd e2e/chart && $(GOLANGCI_LINT) run ./...
 
@@ -59,6 +64,10 @@ bench-load: ## print the CPU per request beside a bare Echo, podinfo, and with S
 	CGO_ENABLED=0 go build -o e2e/bin/videosdk-auth-endpoint .
 	GOBIN=$(CURDIR)/e2e/bin go install $(PODINFO)
 	cd e2e && go build -o bin/ ./loadbench/bareecho ./loadbench/tracedecho ./otelcol && go run ./loadbench $(if $(SAMPLE),-sample $(abspath $(SAMPLE)))
+
+bench-grow: ## print throughput, CPU, p99 and memory with one core and two, 1 to 10,000 connections, and larger bodies; needs the same
+	CGO_ENABLED=0 go build -o e2e/bin/videosdk-auth-endpoint .
+	cd e2e && go build -o bin/ ./loadbench/bareecho && go run ./loadbench -grow -rounds 3
 
 fuzz: ## run each fuzz test for FUZZTIME
 	go test ./handler -run '^$$' -fuzz FuzzToken -fuzztime $(FUZZTIME) -fuzzminimizetime 5x

@@ -58,12 +58,12 @@ func main() {
 	rounds := flag.Int("rounds", 5, "how often each server is measured; the table shows medians")
 	seconds := flag.Int("seconds", 4, "how long each measurement takes")
 	connections := flag.Int("connections", 64, "keep-alive connections")
-	scale := flag.Bool("scale", false, "measure with one core and two, with 1 to 10,000 connections and with larger bodies instead")
+	more := flag.Bool("grow", false, "measure with one core and two, with 1 to 10,000 connections and with larger bodies instead")
 	sample := flag.String("sample", "", "a checkout of Zoom's Node sample after npm ci, to measure it too")
 	flag.Parse()
 	l := load{cores: "0", connections: *connections, seconds: *seconds}
 	bench := func(ctx context.Context, dir string) error { return compare(ctx, dir, *bin, *sample, *rounds, l) }
-	if *scale {
+	if *more {
 		bench = func(ctx context.Context, dir string) error { return grow(ctx, dir, *bin, *rounds, l) }
 	}
 	if err := run(context.Background(), bench); err != nil {
