@@ -299,6 +299,12 @@ func TestConformance(t *testing.T) {
 			after := time.Now().Unix()
 
 			want := c.Answer.Status
+			if c.Path == "/" && (c.Method == http.MethodGet || c.Method == http.MethodHead) {
+				if a.status != http.StatusOK { // on purpose: it says how to ask for a token
+					t.Errorf("status %d: %s", a.status, a.body)
+				}
+				return
+			}
 			if c.Path == "/" && c.Method != http.MethodPost && want == http.StatusNotFound {
 				want = http.StatusMethodNotAllowed // on purpose: it says what to do
 				if allow := a.header.Get("Allow"); !strings.Contains(allow, "POST") {
@@ -450,6 +456,7 @@ func TestConfigurationMistakes(t *testing.T) {
 		{"a default over the maximum", credentials("TOKEN_MAX_TTL=1h"), []string{"TOKEN_DEFAULT_TTL: longer than TOKEN_MAX_TTL"}},
 		{"one port for both", credentials("PORT=4001", "ADMIN_PORT=4001"), []string{"ADMIN_PORT: want another port"}},
 		{"the path of health", credentials("TOKEN_PATH=/livez"), []string{"TOKEN_PATH: want another path"}},
+		{"the path of the API's description", credentials("TOKEN_PATH=/openapi.json"), []string{"TOKEN_PATH: want another path"}},
 		{"an origin with a path", credentials("CORS_ALLOWED_ORIGINS=https://a.example/"), []string{"CORS_ALLOWED_ORIGINS: want"}},
 		{"no body at all", credentials("BODY_LIMIT=0"), []string{"BODY_LIMIT: want"}},
 		{
@@ -602,7 +609,7 @@ func TestTokenFromAnEndpoint(t *testing.T) {
 	if _, stderr, code := run(t, command(t.Context(), t, credentials("ZOOM_VIDEO_SDK_SECRET=another"), args("/token")...)); code != 1 || !strings.Contains(stderr, "signature is invalid") {
 		t.Errorf("another secret: exit code %d: %s", code, stderr)
 	}
-	if _, stderr, code := run(t, command(t.Context(), t, credentials(), args("/")...)); code != 1 || !strings.Contains(stderr, "404") || !strings.Contains(stderr, "must be /token") {
+	if _, stderr, code := run(t, command(t.Context(), t, credentials(), args("/")...)); code != 1 || !strings.Contains(stderr, "405") || !strings.Contains(stderr, "tokens are served on /token") {
 		t.Errorf("another path: exit code %d: %s", code, stderr)
 	}
 }

@@ -34,8 +34,8 @@ func (c *Config) Validate() error {
 	wrong := func(text string) { mistakes = append(mistakes, errors.New(text)) }
 	if !strings.HasPrefix(c.TokenPath, "/") || strings.ContainsAny(c.TokenPath, ":*?#% \t") {
 		wrong("TOKEN_PATH: want a path such as / or /token, with none of : * ? # % in it")
-	} else if isAdminPath(c.TokenPath) {
-		wrong("TOKEN_PATH: want another path, that one serves health or metrics")
+	} else if isAdminPath(c.TokenPath) || c.TokenPath == descriptionPath {
+		wrong("TOKEN_PATH: want another path, that one serves health, metrics or the API's description")
 	}
 	if c.AdminPort != nil && *c.AdminPort == c.Port && c.Port != 0 {
 		wrong("ADMIN_PORT: want another port than PORT, or none to serve health and metrics on PORT")

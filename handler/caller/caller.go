@@ -141,6 +141,23 @@ func (g *Guard) Ready() bool { return g.tokens == nil || g.tokens.ready() }
 // Open says that nobody is asked who they are.
 func (g *Guard) Open() bool { return g.config.Open() }
 
+// Takes says whether a caller may be known by that method here.
+func (g *Guard) Takes(m Method) bool {
+	switch m {
+	case JWT:
+		return g.tokens != nil
+	case APIKey:
+		return g.keys != nil
+	case Proxy:
+		return g.ByCookie()
+	default:
+		return g.Open()
+	}
+}
+
+// Denies says that a caller who is known may be denied a token.
+func (g *Guard) Denies() bool { return g.policy != nil || g.config.IdentityClaim != "" }
+
 // ByCookie says that browsers may have to send cookies, which a proxy in front asks for.
 func (g *Guard) ByCookie() bool { return g.config.ProxyHeader != "" }
 
