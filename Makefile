@@ -11,7 +11,7 @@ FUZZTIME     ?= 10m
 INGRESS      ?= http://127.0.0.1
 INGRESSCLASS ?= traefik
 
-.PHONY: help run test unit integration auth chart e2e manifests race lint fmt bench bench-load fuzz vulncheck build image
+.PHONY: help run test unit api integration auth chart e2e manifests race lint fmt bench bench-load fuzz vulncheck build image
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -19,11 +19,14 @@ help: ## list the targets
 run: ## serve, with the settings of the environment and .env
 	go run .
 
-test: unit integration auth chart ## run all tests; the first time builds Prometheus, the OpenTelemetry Collector, oauth2-proxy and Helm, which takes minutes
+test: unit api integration auth chart ## run all tests; the first time builds Prometheus, the OpenTelemetry Collector, oauth2-proxy and Helm, which takes minutes
 
 unit: ## run the tests that need nothing but Go
 	go vet ./...
 	go test ./...
+
+api: ## hold the API's description to OpenAPI 3.1, and the service to its description
+	cd e2e/api && go vet ./... && go test -count=1 -timeout 10m ./...
 
 integration: ## run the tests against the real Prometheus and OpenTelemetry Collector
 	cd e2e && go vet ./... && go test -count=1 -timeout 30m ./...
@@ -46,6 +49,7 @@ race: ## run all tests with the race detector
 lint: ## run the linters
 	$(GOLANGCI_LINT) run ./...
 	cd e2e && $(GOLANGCI_LINT) run --build-tags cluster ./...
+	cd e2e/api && $(GOLANGCI_LINT) run ./...
 	cd e2e/auth && $(GOLANGCI_LINT) run ./...
 	cd e2e/chart && $(GOLANGCI_LINT) run ./...
 
