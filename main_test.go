@@ -457,6 +457,8 @@ func TestConfigurationMistakes(t *testing.T) {
 		{"one port for both", credentials("PORT=4001", "ADMIN_PORT=4001"), []string{"ADMIN_PORT: want another port"}},
 		{"the path of health", credentials("TOKEN_PATH=/livez"), []string{"TOKEN_PATH: want another path"}},
 		{"the path of the API's description", credentials("TOKEN_PATH=/openapi.json"), []string{"TOKEN_PATH: want another path"}},
+		{"the path of the playground", credentials("TOKEN_PATH=/playground/app.js"), []string{"TOKEN_PATH: want another path"}},
+		{"no word for the playground", credentials("PLAYGROUND=hidden"), []string{"PLAYGROUND: want true or false"}},
 		{"an origin with a path", credentials("CORS_ALLOWED_ORIGINS=https://a.example/"), []string{"CORS_ALLOWED_ORIGINS: want"}},
 		{"no body at all", credentials("BODY_LIMIT=0"), []string{"BODY_LIMIT: want"}},
 		{
@@ -726,6 +728,19 @@ func TestWarningsAtStart(t *testing.T) {
 				t.Error("videosdk_auth_open is not " + open)
 			}
 		})
+	}
+}
+
+// TestPlaygroundIsLogged: whoever reads the log knows that the page is there.
+func TestPlaygroundIsLogged(t *testing.T) {
+	for on, want := range map[string]bool{"true": true, "false": false} {
+		logged := false
+		for _, line := range start(t, credentials("PLAYGROUND="+on)).before {
+			logged = logged || line["level"] == "info" && strings.HasPrefix(line["message"].(string), "playground: ")
+		}
+		if logged != want {
+			t.Errorf("PLAYGROUND=%s: logged %t", on, logged)
+		}
 	}
 }
 

@@ -195,8 +195,13 @@ func series(c Config) []telemetry.Series {
 	}
 	add(http.MethodPost, c.TokenPath, 200, 400, 401, 403, 408, 413, 415, 429, 500, 503)
 	add(http.MethodOptions, c.TokenPath, 204)
-	for _, path := range pagePaths(c) {
+	for _, path := range describedPaths(c) {
 		add(http.MethodGet, path, 200, 304)
+	}
+	if c.Playground {
+		for path := range playgroundFiles {
+			add(http.MethodGet, path, 200, 304)
+		}
 	}
 	add(http.MethodGet, livePath, 200)
 	add(http.MethodGet, healthPath, 200)

@@ -70,7 +70,7 @@ func (h *Handler) describe() object {
 		post = append(post, member{"security", security})
 	}
 	var paths object
-	for _, path := range pagePaths(h.config) {
+	for _, path := range describedPaths(h.config) {
 		item := object{{"get", h.pages[path].describe()}}
 		if path == h.config.TokenPath {
 			item = append(item, member{"post", post})

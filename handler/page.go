@@ -2,7 +2,9 @@ package handler
 
 import (
 	"crypto/sha256"
+	"embed"
 	"encoding/hex"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,9 +14,40 @@ import (
 
 const rootPath = "/"
 
-// pagePaths are the paths of pages: the token path first, and once where it is the root.
-func pagePaths(c Config) []string {
+// playground is a page to try requests on. It is made of the API's description in the browser.
+//
+//go:embed playground
+var playground embed.FS
+
+// playgroundFiles are the page and what it loads, by their paths.
+var playgroundFiles = map[string]page{
+	rootPath:                newFile("index.html", "A page to try requests on", "text/html; charset=utf-8"),
+	"/playground/app.js":    newFile("app.js", "", "text/javascript; charset=utf-8"),
+	"/playground/style.css": newFile("style.css", "", "text/css; charset=utf-8"),
+	"/playground/icon.svg":  newFile("icon.svg", "", "image/svg+xml"),
+}
+
+func newFile(name, summary, mediaType string) page {
+	content, err := playground.ReadFile("playground/" + name)
+	if err != nil {
+		panic(err) // the binary has it
+	}
+	return newPage(summary, mediaType, content)
+}
+
+// contentPolicy lets a page load what this endpoint serves and ask this endpoint alone, and no other page frame it.
+const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"form-action 'none'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+
+// describedPaths are those of the API's description: the token path first, and once where it is the root.
+func describedPaths(c Config) []string {
 	return slices.Compact([]string{c.TokenPath, rootPath, descriptionPath})
+}
+
+// isPagePath says that GET on that path is taken by a page, whatever is configured.
+func isPagePath(path string) bool {
+	_, ok := playgroundFiles[path]
+	return path == descriptionPath || ok && path != rootPath
 }
 
 // page is what GET is answered with on one path; it stays the same while the service runs.
@@ -34,7 +67,9 @@ func (p page) serve(c echo.Context) error {
 	header := c.Response().Header()
 	header.Set(echo.HeaderCacheControl, "no-cache")
 	header.Set("ETag", p.etag)
+	header.Set(echo.HeaderContentSecurityPolicy, contentPolicy)
 	header.Set(echo.HeaderXContentTypeOptions, "nosniff")
+	header.Set(echo.HeaderReferrerPolicy, "no-referrer")
 	// a proxy that compresses makes the tag a weak one, W/"…"
 	if strings.Contains(c.Request().Header.Get("If-None-Match"), p.etag) {
 		return c.NoContent(http.StatusNotModified)
@@ -60,5 +95,8 @@ func (h *Handler) newPages() {
 	}.json())
 	description := page{summary: "This description", mediaType: echo.MIMEApplicationJSON}
 	h.pages = map[string]page{rootPath: about, h.config.TokenPath: about, descriptionPath: description}
+	if h.config.Playground {
+		maps.Copy(h.pages, playgroundFiles)
+	}
 	h.pages[descriptionPath] = newPage(description.summary, description.mediaType, h.describe().json())
 }

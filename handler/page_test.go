@@ -64,6 +64,51 @@ func TestPagesAreFetchedOnce(t *testing.T) {
 	}
 }
 
+// TestPlayground: the page is there when it is asked for, loads nothing from elsewhere, and leaves the token route alone.
+func TestPlayground(t *testing.T) {
+	files := []string{"/playground/app.js", "/playground/style.css", "/playground/icon.svg"}
+	t.Run("off", func(t *testing.T) {
+		h, _ := newHandler(t, newSigner(t))
+		url := serve(t, h.Public)
+		for _, path := range files {
+			if a := send(t, "GET", url+path, nil, nil); a.status != 404 {
+				t.Errorf("%s: %d", path, a.status)
+			}
+		}
+	})
+	for _, tokenPath := range []string{"/", "/token"} {
+		t.Run("on, tokens at "+tokenPath, func(t *testing.T) {
+			h, _ := newHandler(t, newSigner(t), "PLAYGROUND=true", "TOKEN_PATH="+tokenPath, "ADMIN_PORT=0")
+			url := serve(t, h.Public)
+			page := send(t, "GET", url, nil, nil)
+			if page.status != 200 || page.header.Get("Content-Type") != "text/html; charset=utf-8" {
+				t.Errorf("%d %v", page.status, page.header)
+			}
+			for _, path := range append(files, "/") {
+				a := send(t, "GET", url+path, nil, nil)
+				if policy := a.header.Get("Content-Security-Policy"); a.status != 200 || !strings.HasPrefix(policy, "default-src 'none';") || strings.Contains(policy, "unsafe") {
+					t.Errorf("%s: %d %s", path, a.status, policy)
+				}
+				if a.header.Get("X-Content-Type-Options") != "nosniff" || a.header.Get("Referrer-Policy") != "no-referrer" {
+					t.Errorf("%s: %v", path, a.header)
+				}
+				if path != "/" && !strings.Contains(page.body, `"`+path[1:]+`"`) {
+					t.Errorf("the page does not load %s", path)
+				}
+				if a := send(t, "GET", url+path, http.Header{"If-None-Match": {a.header.Get("ETag")}}, nil); a.status != 304 {
+					t.Errorf("%s again: %d", path, a.status)
+				}
+			}
+			if a := send(t, "POST", url+tokenPath, nil, strings.NewReader(validBody)); a.status != 200 {
+				t.Errorf("a token: %d", a.status)
+			}
+			if a := send(t, "GET", serve(t, h.Admin)+files[0], nil, nil); a.status != 404 {
+				t.Errorf("the port of health and metrics: %d", a.status)
+			}
+		})
+	}
+}
+
 // description is what the tests read of /openapi.json.
 type description struct {
 	Paths map[string]map[string]struct {
