@@ -7,11 +7,14 @@ IMAGE        ?= videosdk-auth-endpoint:$(VERSION)
 BUILDER      ?= docker build
 FUZZTIME     ?= 10m
 
+# for make browser: Debian's Chromium, or another one
+CHROMIUM     ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
 # for make e2e: the ingress controller of the cluster that KUBECONFIG names
 INGRESS      ?= http://127.0.0.1
 INGRESSCLASS ?= traefik
 
-.PHONY: help run test unit api integration auth chart e2e manifests race lint fmt bench bench-load fuzz vulncheck build image
+.PHONY: help run test unit api browser screenshots integration auth chart e2e manifests race lint fmt bench bench-load fuzz vulncheck build image
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -19,7 +22,7 @@ help: ## list the targets
 run: ## serve, with the settings of the environment and .env
 	go run .
 
-test: unit api integration auth chart ## run all tests; the first time builds Prometheus, the OpenTelemetry Collector, oauth2-proxy and Helm, which takes minutes
+test: unit api browser integration auth chart ## run all tests; the first time builds Prometheus, the OpenTelemetry Collector, oauth2-proxy and Helm, which takes minutes
 
 unit: ## run the tests that need nothing but Go
 	go vet ./...
@@ -27,6 +30,19 @@ unit: ## run the tests that need nothing but Go
 
 api: ## hold the API's description to OpenAPI 3.1, and the service to its description
 	cd e2e/api && go vet ./... && go test -count=1 -timeout 10m ./...
+
+browser: e2e/browser/bin ## try the page, and what Zoom's samples do, in a real Chromium; needs Node.js 18 or newer, npm and Chromium
+	cd e2e/browser && CHROMIUM="$(CHROMIUM)" node --test --test-reporter=spec
+
+screenshots: e2e/browser/bin ## make the pictures in docs/ anew; needs the same
+	cd e2e/browser && CHROMIUM="$(CHROMIUM)" node --test --test-reporter=spec screenshots.js
+
+.PHONY: e2e/browser/bin
+e2e/browser/bin:
+	@command -v node >/dev/null && command -v npm >/dev/null && test -n "$(CHROMIUM)" || \
+		{ echo "this needs Node.js, npm and Chromium; on Debian: apt-get install nodejs npm chromium" >&2; exit 1; }
+	CGO_ENABLED=0 go build -o e2e/browser/bin/videosdk-auth-endpoint .
+	cd e2e/browser && npm ci --no-fund --no-audit
 
 integration: ## run the tests against the real Prometheus and OpenTelemetry Collector
 	cd e2e && go vet ./... && go test -count=1 -timeout 30m ./...
