@@ -79,10 +79,10 @@ func (p page) serve(c echo.Context) error {
 
 // describe is the page in the API's description.
 func (p page) describe() object {
-	return object{{"summary", p.summary}, {"responses", object{{"200", object{
-		{"description", p.summary},
-		{"content", object{{p.mediaType, object{}}}},
-	}}}}}
+	return object{{"summary", p.summary}, {"responses", object{
+		{"200", object{{"description", p.summary}, {"content", object{{p.mediaType, object{}}}}}},
+		{"304", object{{"description", "The client has it already, as its If-None-Match says"}}},
+	}}}
 }
 
 // newPages makes all of them; the API's description comes last, since it describes the others.

@@ -132,5 +132,10 @@ func TestOtherAnswersAreDescribed(t *testing.T) {
 		if a.status != 200 || !json.Valid(a.body) {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
+		a = s.send(t, http.MethodGet, path, http.Header{"If-None-Match": {a.header.Get("ETag")}}, nil)
+		s.conforms(t, a)
+		if a.status != 304 {
+			t.Errorf("%s again: %d", path, a.status)
+		}
 	}
 }

@@ -50,7 +50,7 @@ for (const [name, headers, preflighted] of [
     const claims = JSON.parse(Buffer.from(answer.signature.split(".")[1], "base64url"));
     assert.deepEqual([claims.tpc, claims.role_type, claims.video_webrtc_mode], ["Cool Cars", 1, 1]);
     assert.match(answer.id, /^[0-9a-f]{32}$/);
-    await logged(service, "POST");
+    await service.logged((line) => line.method === "POST");
     assert.equal(preflights(service), preflighted);
   });
 
@@ -61,11 +61,6 @@ for (const [name, headers, preflighted] of [
     assert.equal(answer.status, 400);
     assert.deepEqual(answer.errors.map((error) => error.property), ["role", "sessionName"]);
   });
-}
-
-// logged waits for the log line of a request; lines are written some milliseconds after it.
-async function logged(service, method) {
-  while (!service.log.some((line) => line.method === method)) await new Promise(setImmediate);
 }
 
 test("a page of an origin that is not allowed is blocked, with and without preflight", async (t) => {

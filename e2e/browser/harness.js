@@ -1,6 +1,7 @@
 // What the tests share: the service's binary, a browser, and a page that is watched.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +10,7 @@ import { chromium } from "playwright-core";
 
 const binary = new URL("bin/videosdk-auth-endpoint", import.meta.url).pathname;
 
-// startService runs the binary until the test ends. Its log grows as lines come.
+// startService runs the binary until the test ends.
 export async function startService(t, env = {}) {
   const directory = mkdtempSync(join(tmpdir(), "videosdk-"));
   const child = spawn(binary, {
@@ -24,15 +25,14 @@ export async function startService(t, env = {}) {
     rmSync(directory, { recursive: true });
   });
   const log = [];
-  const listening = await new Promise((resolve, reject) => {
-    ended.then(() => reject(new Error("the service did not start")));
-    createInterface({ input: child.stdout }).on("line", (text) => {
-      const line = JSON.parse(text);
-      log.push(line);
-      if (line.message === "listening") resolve(line);
-    });
-  });
-  return { url: `http://127.0.0.1:${listening.address.split(":").pop()}`, log };
+  const lines = createInterface({ input: child.stdout }).on("line", (text) => log.push(JSON.parse(text)));
+  // logged waits for a line of the log: it is written some milliseconds after what it tells of
+  const logged = async (wanted) => {
+    while (!log.some(wanted)) await Promise.race([once(lines, "line"), ended.then(() => assert.fail("the service ended"))]);
+    return log.find(wanted);
+  };
+  const { address } = await logged((line) => line.message === "listening");
+  return { url: `http://127.0.0.1:${address.split(":").pop()}`, log, logged };
 }
 
 // makeAPIKey returns a key, and a file that makes the service know it.

@@ -65,7 +65,7 @@ test("a token is asked for, and what is in it is shown", async (t) => {
 
   // what is shown is what the service has answered: its log has the request, and a client may use the token
   const id = (await statusLine(page).innerText()).split(" ").pop();
-  const line = service.log.find((entry) => entry.request_id === id);
+  const line = await service.logged((entry) => entry.request_id === id);
   assert.equal(line.session_name, "Räume 😀");
   assert.match(await page.locator("#signature").textContent(), /^[\w-]+\.[\w-]+\.[\w-]+$/);
   clean();

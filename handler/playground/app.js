@@ -106,7 +106,7 @@ function body() {
   return request;
 }
 
-const bearer = () => fields.get("Authorization")?.input.value ?? "";
+const bearer = () => fields.get("Authorization")?.input.value.trim() ?? "";
 
 // showCode writes the request as code; the credential is a variable there.
 function showCode() {
