@@ -456,6 +456,7 @@ func TestConfigurationMistakes(t *testing.T) {
 		{"a default over the maximum", credentials("TOKEN_MAX_TTL=1h"), []string{"TOKEN_DEFAULT_TTL: longer than TOKEN_MAX_TTL"}},
 		{"one port for both", credentials("PORT=4001", "ADMIN_PORT=4001"), []string{"ADMIN_PORT: want another port"}},
 		{"the path of health", credentials("TOKEN_PATH=/livez"), []string{"TOKEN_PATH: want another path"}},
+		{"a pattern for a path", credentials("TOKEN_PATH=/{app}"), []string{"TOKEN_PATH: want a path"}},
 		{"the path of the API's description", credentials("TOKEN_PATH=/openapi.json"), []string{"TOKEN_PATH: want another path"}},
 		{"the path of the playground", credentials("TOKEN_PATH=/playground/app.js"), []string{"TOKEN_PATH: want another path"}},
 		{"no word for the playground", credentials("PLAYGROUND=hidden"), []string{"PLAYGROUND: want true or false"}},

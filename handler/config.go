@@ -33,8 +33,8 @@ type Config struct {
 func (c *Config) Validate() error {
 	var mistakes []error
 	wrong := func(text string) { mistakes = append(mistakes, errors.New(text)) }
-	if !strings.HasPrefix(c.TokenPath, "/") || strings.ContainsAny(c.TokenPath, ":*?#% \t") {
-		wrong("TOKEN_PATH: want a path such as / or /token, with none of : * ? # % in it")
+	if !strings.HasPrefix(c.TokenPath, "/") || strings.ContainsAny(c.TokenPath, ":*?#%{} \t") {
+		wrong("TOKEN_PATH: want a path such as / or /token, with none of : * ? # % { } in it")
 	} else if isAdminPath(c.TokenPath) || isPagePath(c.TokenPath) {
 		wrong("TOKEN_PATH: want another path, that one serves health, metrics, the API's description or the playground")
 	}

@@ -1,5 +1,5 @@
 // Package handler is the HTTP side of the token endpoint, and the only one that knows Echo: routes, decoding, the mapping
-// from errors to status codes, CORS, health, and a server that listens and drains.
+// from errors to status codes, CORS, pages that describe the endpoint, health, and a server that listens and drains.
 package handler
 
 import (

@@ -43,11 +43,12 @@ func (o object) MarshalJSON() ([]byte, error) {
 		if i > 0 {
 			b = append(b, ',')
 		}
+		name, nameErr := json.Marshal(m.name)
 		value, err := json.Marshal(m.value)
-		if err != nil {
+		if err = errors.Join(nameErr, err); err != nil {
 			return nil, fmt.Errorf("%s: %w", m.name, err)
 		}
-		b = append(append(strconv.AppendQuote(b, m.name), ':'), value...)
+		b = append(append(append(b, name...), ':'), value...)
 	}
 	return append(b, '}'), nil
 }
@@ -243,7 +244,7 @@ func (h *Handler) securitySchemes() (schemes object, anyOf []object) {
 		schemes = append(schemes, member{"user", object{{"type", "http"}, {"scheme", "bearer"}, {"bearerFormat", "JWT"}, {"description", "a user's token, of the OpenID provider"}}})
 	}
 	if h.guard.Takes(caller.APIKey) {
-		schemes = append(schemes, member{"backend", object{{"type", "http"}, {"scheme", "bearer"}, {"description", "an API key, vsk_…"}}})
+		schemes = append(schemes, member{"backend", object{{"type", "http"}, {"scheme", "bearer"}, {"description", "an API key (vsk_…)"}}})
 	}
 	for _, scheme := range schemes {
 		anyOf = append(anyOf, object{{scheme.name, []string{}}})
