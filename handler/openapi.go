@@ -89,19 +89,22 @@ func (h *Handler) describe() object {
 		{"externalDocs", object{{"description", "What Zoom says of the token"}, {"url", zoomDocs}}},
 		{"paths", paths},
 		{"components", object{
-			{"schemas", object{{"TokenRequest", tokenRequest(h.signer.Properties())}, {"Token", tokenSchema}, {"Errors", errorsSchema}}},
+			{"schemas", object{{"TokenRequest", tokenRequest(h.signer.Properties(), h.guard.IdentityProperty())}, {"Token", tokenSchema}, {"Errors", errorsSchema}}},
 			{"headers", headers},
 			{"securitySchemes", schemes},
 		}},
 	}
 }
 
-func tokenRequest(properties []signer.Property) object {
+func tokenRequest(properties []signer.Property, identity string) object {
 	var required []string
 	var schemas object
 	for _, p := range properties {
 		if p.Required {
 			required = append(required, p.Name)
+		}
+		if p.Name == identity {
+			p.Description += "; a signed-in user's own name takes its place"
 		}
 		schemas = append(schemas, member{p.Name, schema(p)})
 	}

@@ -178,6 +178,28 @@ func TestDescriptionOfProperties(t *testing.T) {
 	}
 }
 
+// TestDescriptionOfIdentity: who reads it learns that what they send there does not count.
+func TestDescriptionOfIdentity(t *testing.T) {
+	for _, property := range []string{"", "userIdentity", "userKey"} {
+		t.Run(property, func(t *testing.T) {
+			variables := []string{"AUTH_PROXY_HEADER=X-User", "TRUSTED_PROXIES=10.0.0.1"}
+			if property != "" {
+				variables = append(variables, "AUTH_IDENTITY_CLAIM=sub", "AUTH_IDENTITY_PROPERTY="+property)
+			}
+			h, _ := newHandler(t, newSigner(t), variables...)
+			var schemas map[string]struct{ Description string }
+			if err := json.Unmarshal(describe(t, serve(t, h.Public)).Components.Schemas.TokenRequest.Properties, &schemas); err != nil {
+				t.Fatal(err)
+			}
+			for name, schema := range schemas {
+				if strings.Contains(schema.Description, "user's own name takes its place") != (name == property) {
+					t.Errorf("%s: %s", name, schema.Description)
+				}
+			}
+		})
+	}
+}
+
 // TestDescriptionOfAnswers: what this service can answer, and what callers must send.
 func TestDescriptionOfAnswers(t *testing.T) {
 	const users = "AUTH_ISSUER=https://id.example.com AUTH_AUDIENCE=app"

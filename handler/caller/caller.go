@@ -224,6 +224,14 @@ func (g *Guard) byProxy(r *http.Request) (*Caller, *RefusalError) {
 
 func containsControl(s string) bool { return slices.ContainsFunc([]rune(s), unicode.IsControl) }
 
+// IdentityProperty is the property that users' own names go to, whatever they send; empty where requests name users.
+func (g *Guard) IdentityProperty() string {
+	if g.config.IdentityClaim == "" {
+		return ""
+	}
+	return g.config.IdentityProperty
+}
+
 // Identity says which property of the request must hold which value, as Config.Identity does.
 func (g *Guard) Identity(c *Caller) (property, value string, err error) { return g.config.Identity(c) }
 
