@@ -9,11 +9,14 @@ FUZZTIME     ?= 10m
 # for make resilience: empty where the machine does other things too
 P99          ?= -p99
 
+# for make browser: Debian's Chromium, or another one
+CHROMIUM     ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
 # for make e2e: the ingress controller of the cluster that KUBECONFIG names
 INGRESS      ?= http://127.0.0.1
 INGRESSCLASS ?= traefik
 
-.PHONY: help run test unit integration auth chart resilience e2e manifests race lint fmt bench bench-load bench-grow fuzz vulncheck build image
+.PHONY: help run test unit api browser screenshots integration auth chart resilience e2e manifests race lint fmt bench bench-load bench-grow fuzz vulncheck build image
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -21,11 +24,27 @@ help: ## list the targets
 run: ## serve, with the settings of the environment and .env
 	go run .
 
-test: unit integration auth chart ## run all tests; the first time builds Prometheus, the OpenTelemetry Collector, oauth2-proxy and Helm, which takes minutes
+test: unit api browser integration auth chart ## run all tests; the first time builds Prometheus, the OpenTelemetry Collector, oauth2-proxy and Helm, which takes minutes
 
 unit: ## run the tests that need nothing but Go
 	go vet ./...
 	go test ./...
+
+api: ## hold the API's description to OpenAPI 3.1, and the service to its description
+	cd e2e/api && go vet ./... && go test -count=1 -timeout 10m ./...
+
+browser: e2e/browser/bin ## try the page, and what Zoom's samples do, in a real Chromium; needs Node.js 18 or newer, npm and Chromium
+	cd e2e/browser && CHROMIUM="$(CHROMIUM)" node --test --test-reporter=spec
+
+screenshots: e2e/browser/bin ## make the pictures in docs/ anew; needs the same
+	cd e2e/browser && CHROMIUM="$(CHROMIUM)" node --test --test-reporter=spec screenshots.js
+
+.PHONY: e2e/browser/bin
+e2e/browser/bin:
+	@command -v node >/dev/null && command -v npm >/dev/null && test -n "$(CHROMIUM)" || \
+		{ echo "this needs Node.js, npm and Chromium; on Debian: apt-get install nodejs npm chromium" >&2; exit 1; }
+	CGO_ENABLED=0 go build -o e2e/browser/bin/videosdk-auth-endpoint .
+	cd e2e/browser && npm ci --no-fund --no-audit
 
 integration: ## run the tests against the real Prometheus and OpenTelemetry Collector
 	cd e2e && go vet ./... && go test -count=1 -timeout 30m ./...
@@ -51,6 +70,7 @@ race: ## run all tests with the race detector
 lint: ## run the linters
 	$(GOLANGCI_LINT) run ./...
 	cd e2e && $(GOLANGCI_LINT) run --build-tags cluster,resilience ./...
+	cd e2e/api && $(GOLANGCI_LINT) run ./...
 	cd e2e/auth && $(GOLANGCI_LINT) run ./...
 	cd e2e/chart && $(GOLANGCI_LINT) run ./...
 

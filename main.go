@@ -110,6 +110,9 @@ func serve(ctx context.Context) error {
 	}
 	metrics.Open(c.caller.Open())
 	warn(log, c.caller)
+	if c.http.Playground {
+		log.Info().Msg("playground: GET / serves a page to try requests on; the tokens that it shows are real")
+	}
 	observed := telemetry.Trace(telemetry.Count(tokens, metrics), tracing)
 	h := handler.New(c.http, c.guard, observed, telemetry.NewRequests(metrics, tracing), telemetry.Handler(registry), log)
 	go tokens.Rotate(ctx, time.Tick(rotateInterval), tell(log, "credentials", metrics.Rotated))

@@ -299,6 +299,12 @@ func TestConformance(t *testing.T) {
 			after := time.Now().Unix()
 
 			want := c.Answer.Status
+			if c.Path == "/" && (c.Method == http.MethodGet || c.Method == http.MethodHead) {
+				if a.status != http.StatusOK { // on purpose: it says how to ask for a token
+					t.Errorf("status %d: %s", a.status, a.body)
+				}
+				return
+			}
 			if c.Path == "/" && c.Method != http.MethodPost && want == http.StatusNotFound {
 				want = http.StatusMethodNotAllowed // on purpose: it says what to do
 				if allow := a.header.Get("Allow"); !strings.Contains(allow, "POST") {
@@ -450,6 +456,10 @@ func TestConfigurationMistakes(t *testing.T) {
 		{"a default over the maximum", credentials("TOKEN_MAX_TTL=1h"), []string{"TOKEN_DEFAULT_TTL: longer than TOKEN_MAX_TTL"}},
 		{"one port for both", credentials("PORT=4001", "ADMIN_PORT=4001"), []string{"ADMIN_PORT: want another port"}},
 		{"the path of health", credentials("TOKEN_PATH=/livez"), []string{"TOKEN_PATH: want another path"}},
+		{"a pattern for a path", credentials("TOKEN_PATH=/{app}"), []string{"TOKEN_PATH: want a path"}},
+		{"the path of the API's description", credentials("TOKEN_PATH=/openapi.json"), []string{"TOKEN_PATH: want another path"}},
+		{"the path of the playground", credentials("TOKEN_PATH=/playground/app.js"), []string{"TOKEN_PATH: want another path"}},
+		{"no word for the playground", credentials("PLAYGROUND=hidden"), []string{"PLAYGROUND: want true or false"}},
 		{"an origin with a path", credentials("CORS_ALLOWED_ORIGINS=https://a.example/"), []string{"CORS_ALLOWED_ORIGINS: want"}},
 		{"no body at all", credentials("BODY_LIMIT=0"), []string{"BODY_LIMIT: want"}},
 		{
@@ -602,7 +612,7 @@ func TestTokenFromAnEndpoint(t *testing.T) {
 	if _, stderr, code := run(t, command(t.Context(), t, credentials("ZOOM_VIDEO_SDK_SECRET=another"), args("/token")...)); code != 1 || !strings.Contains(stderr, "signature is invalid") {
 		t.Errorf("another secret: exit code %d: %s", code, stderr)
 	}
-	if _, stderr, code := run(t, command(t.Context(), t, credentials(), args("/")...)); code != 1 || !strings.Contains(stderr, "404") || !strings.Contains(stderr, "must be /token") {
+	if _, stderr, code := run(t, command(t.Context(), t, credentials(), args("/")...)); code != 1 || !strings.Contains(stderr, "405") || !strings.Contains(stderr, "tokens are served on /token") {
 		t.Errorf("another path: exit code %d: %s", code, stderr)
 	}
 }
@@ -719,6 +729,19 @@ func TestWarningsAtStart(t *testing.T) {
 				t.Error("videosdk_auth_open is not " + open)
 			}
 		})
+	}
+}
+
+// TestPlaygroundIsLogged: whoever reads the log knows that the page is there.
+func TestPlaygroundIsLogged(t *testing.T) {
+	for on, want := range map[string]bool{"true": true, "false": false} {
+		logged := false
+		for _, line := range start(t, credentials("PLAYGROUND="+on)).before {
+			logged = logged || line["level"] == "info" && strings.HasPrefix(line["message"].(string), "playground: ")
+		}
+		if logged != want {
+			t.Errorf("PLAYGROUND=%s: logged %t", on, logged)
+		}
 	}
 }
 

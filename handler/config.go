@@ -24,6 +24,7 @@ type Config struct {
 	TrustedProxies  caller.Proxies `desc:"the addresses or CIDR ranges of proxies whose X-Forwarded-For and AUTH_PROXY_HEADER are believed, comma-separated; none: client addresses come from the connection" envconfig:"TRUSTED_PROXIES"`
 	RateLimit       float64        `default:"0" desc:"how many requests a second each caller may make of this replica; 0 for no limit" envconfig:"RATE_LIMIT"`
 	RateBurst       uint32         `default:"10" desc:"how many requests a caller may make at once before RATE_LIMIT counts; 1 or more" envconfig:"RATE_LIMIT_BURST"`
+	Playground      bool           `default:"false"  desc:"true serves a page to try requests on, at GET /" envconfig:"PLAYGROUND"`
 	ShutdownDelay   time.Duration  `default:"5s"     desc:"how long requests are still taken after SIGTERM while /readyz says 503, so that load balancers can look away; SIGINT skips it" envconfig:"SHUTDOWN_DELAY"`
 	ShutdownTimeout time.Duration  `default:"15s"    desc:"how long requests under way may take after that" envconfig:"SHUTDOWN_TIMEOUT"`
 }
@@ -32,10 +33,10 @@ type Config struct {
 func (c *Config) Validate() error {
 	var mistakes []error
 	wrong := func(text string) { mistakes = append(mistakes, errors.New(text)) }
-	if !strings.HasPrefix(c.TokenPath, "/") || strings.ContainsAny(c.TokenPath, ":*?#% \t") {
-		wrong("TOKEN_PATH: want a path such as / or /token, with none of : * ? # % in it")
-	} else if isAdminPath(c.TokenPath) {
-		wrong("TOKEN_PATH: want another path, that one serves health or metrics")
+	if !strings.HasPrefix(c.TokenPath, "/") || strings.ContainsAny(c.TokenPath, ":*?#%{} \t") {
+		wrong("TOKEN_PATH: want a path such as / or /token, with none of : * ? # % { } in it")
+	} else if isAdminPath(c.TokenPath) || isPagePath(c.TokenPath) {
+		wrong("TOKEN_PATH: want another path, that one serves health, metrics, the API's description or the playground")
 	}
 	if c.AdminPort != nil && *c.AdminPort == c.Port && c.Port != 0 {
 		wrong("ADMIN_PORT: want another port than PORT, or none to serve health and metrics on PORT")

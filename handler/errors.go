@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
 
 	"videosdk-auth-endpoint/handler/caller"
 	"videosdk-auth-endpoint/signer"
@@ -36,7 +37,7 @@ func (h *Handler) answerError(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
 	}
-	status, faults := h.explain(err, c)
+	status, faults := h.explain(err, c.Response().Header())
 	if c.Request().Method == http.MethodHead {
 		err = c.NoContent(status)
 	} else {
@@ -48,7 +49,8 @@ func (h *Handler) answerError(err error, c echo.Context) {
 	}
 }
 
-func (h *Handler) explain(err error, c echo.Context) (status int, faults []fault) {
+// explain says what a request that failed is answered, and adds to the answer's header. The API description is made of it too.
+func (h *Handler) explain(err error, header http.Header) (status int, faults []fault) {
 	one := func(status int, property, reason string) (int, []fault) {
 		return status, []fault{{property, reason}}
 	}
@@ -63,7 +65,7 @@ func (h *Handler) explain(err error, c echo.Context) (status int, faults []fault
 		return http.StatusBadRequest, faults
 	}
 	if refusal, ok := errors.AsType[*caller.RefusalError](err); ok {
-		return h.explainRefusal(refusal, err, c)
+		return h.explainRefusal(refusal, err, header)
 	}
 	if malformed, ok := errors.AsType[*malformedError](err); ok {
 		return one(http.StatusBadRequest, "body", malformed.reason)
@@ -92,7 +94,11 @@ func (h *Handler) explain(err error, c echo.Context) (status int, faults []fault
 		case http.StatusNotFound:
 			return one(e.Code, "path", "must be "+h.config.TokenPath+": nothing is served here")
 		case http.StatusMethodNotAllowed:
-			return one(e.Code, "method", "must be one of "+c.Response().Header().Get(echo.HeaderAllow))
+			allowed, elsewhere := header.Get(echo.HeaderAllow), ""
+			if !strings.Contains(allowed, http.MethodPost) {
+				elsewhere = ": tokens are served on " + h.config.TokenPath
+			}
+			return one(e.Code, "method", "must be one of "+allowed+elsewhere)
 		}
 	}
 	return one(http.StatusInternalServerError, "server", "failed: try again, or report the answer's "+echo.HeaderXRequestID)
@@ -115,8 +121,7 @@ var unauthenticated = map[caller.Reason]string{
 	caller.UntrustedProxy: "must come through the sign-in proxy",
 }
 
-func (h *Handler) explainRefusal(refusal *caller.RefusalError, err error, c echo.Context) (status int, faults []fault) {
-	header := c.Response().Header()
+func (h *Handler) explainRefusal(refusal *caller.RefusalError, err error, header http.Header) (status int, faults []fault) {
 	switch refusal.Reason { //nolint:exhaustive // all others are in unauthenticated, as a test checks
 	case caller.PolicyDenied, caller.PolicyError:
 		return http.StatusForbidden, []fault{{"policy", "denied this request"}}
@@ -124,7 +129,7 @@ func (h *Handler) explainRefusal(refusal *caller.RefusalError, err error, c echo
 		return http.StatusForbidden, []fault{{"caller", "must have a name that can be in a token: " + refusal.Detail}}
 	case caller.KeysUnavailable:
 		header.Set(echo.HeaderRetryAfter, "1")
-		return h.explain(errNoKeySet, c)
+		return h.explain(errNoKeySet, header)
 	case caller.RateLimited:
 		reason := "must be fewer"
 		if limited, ok := errors.AsType[*rateError](err); ok {

@@ -2,11 +2,8 @@ package handler
 
 import (
 	"net/http"
-	"net/http/httptest"
 
 	"videosdk-auth-endpoint/handler/caller"
-
-	"github.com/labstack/echo/v4"
 )
 
 // Decode is decode, for the benchmark.
@@ -15,7 +12,6 @@ var Decode = decode
 // ExplainRefusal is what a client is told of a refusal for that reason.
 func ExplainRefusal(reason caller.Reason) (status int, text string) {
 	refusal := &caller.RefusalError{Reason: reason}
-	c := echo.New().NewContext(httptest.NewRequest(http.MethodPost, "/", nil), httptest.NewRecorder())
-	status, faults := new(Handler).explain(refusal, c)
+	status, faults := new(Handler).explain(refusal, http.Header{})
 	return status, faults[0].Reason
 }

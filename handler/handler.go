@@ -1,5 +1,5 @@
 // Package handler is the HTTP side of the token endpoint, and the only one that knows Echo: routes, decoding, the mapping
-// from errors to status codes, CORS, health, and a server that listens and drains.
+// from errors to status codes, CORS, pages that describe the endpoint, health, and a server that listens and drains.
 package handler
 
 import (
@@ -34,6 +34,7 @@ type Handler struct {
 	signer   signer.Signer
 	requests *telemetry.Requests
 	log      *telemetry.Log
+	pages    map[string]page
 	draining atomic.Bool
 	// connections are open; with more than keepAlive, answers end theirs
 	connections atomic.Int64
@@ -47,15 +48,19 @@ func New(c Config, guard *caller.Guard, s signer.Signer, requests *telemetry.Req
 	public := h.router()
 	// composed here and not by Echo, which would do it again for each request
 	public.POST(c.TokenPath, h.authenticate(h.limit(h.token)))
+	read := []string{http.MethodGet, http.MethodHead}
+	h.newPages()
+	for path, page := range h.pages {
+		public.Match(read, path, page.serve)
+	}
 	admin := public
 	if c.AdminPort != nil {
 		admin = h.router()
 		h.Admin = admin
 	}
-	probe := []string{http.MethodGet, http.MethodHead}
-	admin.Match(probe, livePath, h.live)
-	admin.Match(probe, healthPath, h.live)
-	admin.Match(probe, readyPath, h.ready)
+	admin.Match(read, livePath, h.live)
+	admin.Match(read, healthPath, h.live)
+	admin.Match(read, readyPath, h.ready)
 	admin.GET(metricsPath, echo.WrapHandler(metrics))
 	h.Public = public
 	return h
@@ -162,7 +167,11 @@ func (h *Handler) answer(x *exchange, next echo.HandlerFunc) (err error) {
 
 // route is the path that the request matched; empty where nothing is served.
 func (h *Handler) route(c echo.Context) string {
-	if path := c.Path(); path == h.config.TokenPath || isAdminPath(path) {
+	path := c.Path()
+	if path == h.config.TokenPath || isAdminPath(path) {
+		return path
+	}
+	if _, ok := h.pages[path]; ok {
 		return path
 	}
 	return ""
@@ -189,7 +198,14 @@ func series(c Config) []telemetry.Series {
 	}
 	add(http.MethodPost, c.TokenPath, 200, 400, 401, 403, 408, 413, 415, 429, 500, 503)
 	add(http.MethodOptions, c.TokenPath, 204)
-	add(http.MethodGet, c.TokenPath, 405)
+	for _, path := range describedPaths(c) {
+		add(http.MethodGet, path, 200, 304)
+	}
+	if c.Playground {
+		for path := range playgroundFiles {
+			add(http.MethodGet, path, 200, 304)
+		}
+	}
 	add(http.MethodGet, livePath, 200)
 	add(http.MethodGet, healthPath, 200)
 	add(http.MethodGet, readyPath, 200, 503)

@@ -55,6 +55,8 @@ func (f fakeSigner) Validate(ctx context.Context, r *signer.Request) (*signer.Gr
 	return f.validate(ctx, r)
 }
 
+func (f fakeSigner) Properties() []signer.Property { return signer.Properties() }
+
 func (f fakeSigner) Sign(ctx context.Context, g *signer.Grant) (signer.Token, error) {
 	return f.sign(ctx, g)
 }
@@ -174,9 +176,10 @@ func TestErrors(t *testing.T) {
 		{"another charset", "POST", "/token", typed("application/json; charset=utf-16"), validBody, 415, `{"errors":[{"property":"Content-Type","reason":"must have charset utf-8, or none"}]}`},
 		{"compressed", "POST", "/token", http.Header{"Content-Encoding": {"gzip"}}, validBody, 415, `{"errors":[{"property":"Content-Encoding","reason":"must be identity: send the body uncompressed"}]}`},
 		{"one byte too many", "POST", "/token", nil, strings.Repeat(" ", 1001), 413, `{"errors":[{"property":"body","reason":"must be at most 1000 bytes"}]}`},
-		{"another method", "GET", "/token", nil, "", 405, `{"errors":[{"property":"method","reason":"must be one of OPTIONS, POST"}]}`},
-		{"HEAD has no body", "HEAD", "/token", nil, "", 405, ``},
-		{"another path", "POST", "/", nil, validBody, 404, `{"errors":[{"property":"path","reason":"must be /token: nothing is served here"}]}`},
+		{"another method", "PUT", "/token", nil, "", 405, `{"errors":[{"property":"method","reason":"must be one of OPTIONS, GET, HEAD, POST"}]}`},
+		{"HEAD has no body", "HEAD", "/elsewhere", nil, "", 404, ``},
+		{"the path of a page", "POST", "/", nil, validBody, 405, `{"errors":[{"property":"method","reason":"must be one of OPTIONS, GET, HEAD: tokens are served on /token"}]}`},
+		{"another path", "POST", "/elsewhere", nil, validBody, 404, `{"errors":[{"property":"path","reason":"must be /token: nothing is served here"}]}`},
 		{"a slash too many", "POST", "/token/", nil, validBody, 404, `{"errors":[{"property":"path","reason":"must be /token: nothing is served here"}]}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -187,7 +190,7 @@ func TestErrors(t *testing.T) {
 			if a.header.Get("Access-Control-Allow-Origin") != "*" || a.header.Get("X-Request-Id") == "" {
 				t.Errorf("header %v", a.header)
 			}
-			if allow := a.header.Get("Allow"); (c.status == 405) != (allow == "OPTIONS, POST") {
+			if allow := a.header.Get("Allow"); (c.status == 405) != strings.HasPrefix(allow, "OPTIONS, GET, HEAD") {
 				t.Errorf("Allow %q", allow)
 			}
 		})

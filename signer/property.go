@@ -82,6 +82,9 @@ var propertyIndex = func() map[string]int {
 // regionCodes are the values of Zoom's geo_regions.
 var regionCodes = [...]string{"AU", "BR", "CA", "CN", "DE", "HK", "IN", "JP", "MX", "NL", "SG", "US"}
 
+// RegionCodes returns what a Regions property may list.
+func RegionCodes() []string { return append([]string(nil), regionCodes[:]...) }
+
 // Rules returns every rule that a request can break with this property.
 func (p Property) Rules() []Rule {
 	rules := []Rule{RuleType}

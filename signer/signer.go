@@ -24,6 +24,8 @@ type Signer interface {
 	Validate(ctx context.Context, r *Request) (*Grant, error)
 	// Sign returns the token that says what the grant says.
 	Sign(ctx context.Context, g *Grant) (Token, error)
+	// Properties returns the rules that Validate applies, in the order in which violations are listed.
+	Properties() []Property
 }
 
 // Token is a signed Video SDK JWT and its lifetime.
@@ -50,12 +52,17 @@ func New(c Config, credentials Credentials, clock func() time.Time) (*HS256, err
 	if err := s.use(credentials); err != nil {
 		return nil, err
 	}
-	s.properties[expirationSeconds].Max = int(c.MaxTTL / time.Second)
+	ttl := &s.properties[expirationSeconds]
+	ttl.Max = int(c.MaxTTL / time.Second)
+	ttl.Description += fmt.Sprintf("; %d where it is not sent", c.DefaultTTL/time.Second)
 	return s, nil
 }
 
 // Properties returns the rules under the default configuration, in the order in which violations are listed.
 func Properties() []Property { return append([]Property(nil), properties[:]...) }
+
+// Properties returns the rules under this signer's configuration.
+func (s *HS256) Properties() []Property { return append([]Property(nil), s.properties[:]...) }
 
 // ErrNotValidated is returned for a grant that Validate has not made.
 var ErrNotValidated = errors.New("the grant was not made by Validate")

@@ -382,3 +382,28 @@ func FuzzInspect(f *testing.F) {
 		}
 	})
 }
+
+// TestProperties: what is said of the rules is what this configuration enforces.
+func TestProperties(t *testing.T) {
+	s, err := signer.New(signer.Config{DefaultTTL: time.Hour, MaxTTL: 90 * time.Minute}, signer.Credentials{Key: "k", Secret: "s"}, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, byDefault := s.Properties(), signer.Properties()
+	for i, p := range ours {
+		if p.Name != "expirationSeconds" {
+			if p != byDefault[i] {
+				t.Errorf("%+v, want %+v", p, byDefault[i])
+			}
+			continue
+		}
+		if p.Min != 1800 || p.Max != 5400 || !strings.HasSuffix(p.Description, "3600 where it is not sent") {
+			t.Errorf("%+v", p)
+		}
+	}
+	ours[0].Name = "changed"
+	signer.RegionCodes()[0] = "changed"
+	if s.Properties()[0].Name == "changed" || signer.RegionCodes()[0] == "changed" {
+		t.Error("a caller can change the rules")
+	}
+}

@@ -20,6 +20,8 @@ type counted struct {
 	m    *Metrics
 }
 
+func (c counted) Properties() []signer.Property { return c.next.Properties() }
+
 func (c counted) Validate(ctx context.Context, r *signer.Request) (*signer.Grant, error) {
 	start := time.Now()
 	grant, err := c.next.Validate(ctx, r)
@@ -72,6 +74,8 @@ const (
 
 // A request that is not sampled has no spans below its own either, so there is no need to ask the sampler again.
 func sampled(ctx context.Context) bool { return trace.SpanFromContext(ctx).IsRecording() }
+
+func (s spanned) Properties() []signer.Property { return s.next.Properties() }
 
 func (s spanned) Validate(ctx context.Context, r *signer.Request) (*signer.Grant, error) {
 	if !sampled(ctx) {

@@ -141,6 +141,23 @@ func (g *Guard) Ready() bool { return g.tokens == nil || g.tokens.ready() }
 // Open says that nobody is asked who they are.
 func (g *Guard) Open() bool { return g.config.Open() }
 
+// Takes says whether a caller may be known by that method here.
+func (g *Guard) Takes(m Method) bool {
+	switch m {
+	case JWT:
+		return g.tokens != nil
+	case APIKey:
+		return g.keys != nil
+	case Proxy:
+		return g.ByCookie()
+	default:
+		return g.Open()
+	}
+}
+
+// Denies says that a caller who is known may be denied a token.
+func (g *Guard) Denies() bool { return g.policy != nil || g.config.IdentityClaim != "" }
+
 // ByCookie says that browsers may have to send cookies, which a proxy in front asks for.
 func (g *Guard) ByCookie() bool { return g.config.ProxyHeader != "" }
 
@@ -206,6 +223,14 @@ func (g *Guard) byProxy(r *http.Request) (*Caller, *RefusalError) {
 }
 
 func containsControl(s string) bool { return slices.ContainsFunc([]rune(s), unicode.IsControl) }
+
+// IdentityProperty is the property that users' own names go to, whatever they send; empty where requests name users.
+func (g *Guard) IdentityProperty() string {
+	if g.config.IdentityClaim == "" {
+		return ""
+	}
+	return g.config.IdentityProperty
+}
 
 // Identity says which property of the request must hold which value, as Config.Identity does.
 func (g *Guard) Identity(c *Caller) (property, value string, err error) { return g.config.Identity(c) }
