@@ -1,0 +1,206 @@
+// Package docs_test holds the documentation to what is there.
+package docs_test
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const root = ".."
+
+var (
+	fence   = regexp.MustCompile("(?ms)^```.*?^```$")
+	code    = regexp.MustCompile("`[^`\n]*`")
+	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#+ +(.+)$`)
+	dropped = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+// pages returns the Markdown files of the repository by their names.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		switch entry.Name() {
+		case ".git", "node_modules", "bin":
+			return filepath.SkipDir
+		}
+		if filepath.Ext(name) == ".md" {
+			content, err := os.ReadFile(name)
+			all[name] = string(content)
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// anchors are the headings of a page as GitHub makes fragments of them.
+func anchors(page string) map[string]bool {
+	all := map[string]bool{}
+	for _, h := range heading.FindAllStringSubmatch(fence.ReplaceAllString(page, ""), -1) {
+		text := link.ReplaceAllString(h[1], "]")
+		all[strings.ReplaceAll(dropped.ReplaceAllString(strings.ToLower(text), ""), " ", "-")] = true
+	}
+	return all
+}
+
+// TestLinks: every link within the repository leads to a file, and its fragment to a heading.
+func TestLinks(t *testing.T) {
+	all, n := pages(t), 0
+	for name, page := range all {
+		for _, l := range link.FindAllStringSubmatch(code.ReplaceAllString(fence.ReplaceAllString(page, ""), ""), -1) {
+			if strings.Contains(l[1], "://") {
+				continue
+			}
+			n++
+			path, fragment, _ := strings.Cut(l[1], "#")
+			target := name
+			if path != "" {
+				target = filepath.Join(filepath.Dir(name), path)
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s: the link %s: %v", name, l[1], err)
+			} else if fragment != "" && !anchors(all[target])[fragment] {
+				t.Errorf("%s: the link %s: no such heading", name, l[1])
+			}
+		}
+	}
+	if n < 30 {
+		t.Errorf("%d links: the test does not find them", n)
+	}
+}
+
+var (
+	shellBlock = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
+	comment    = regexp.MustCompile(`\s+# .*$`)
+	serves     = regexp.MustCompile(`(^| )go run \.$`)
+	signature  = regexp.MustCompile(`"signature":"([^"]+)"`)
+	apiKey     = regexp.MustCompile(`vsk_[\w-]{20,}`)
+)
+
+// terminal is where somebody types what the README says. What they would fill in is filled in from what came before.
+type terminal struct {
+	dir, port, binary string
+	token, key        string
+	server            *exec.Cmd
+}
+
+// command makes a process of a line. go run is the binary, which was built of the same sources.
+func (s *terminal) command(ctx context.Context, line string) *exec.Cmd {
+	keyFile := filepath.Join(s.dir, "bearer")
+	line = strings.NewReplacer(
+		"localhost:4000", "localhost:"+s.port, "/tmp/", s.dir+"/", "eyJhbGci…", s.token, "vsk_…", s.key,
+		"--from URL", "--from http://localhost:"+s.port, "--bearer-file FILE", "--bearer-file "+keyFile, "apikey NAME", "apikey backend",
+		"curl ", "curl --silent --show-error --fail-with-body ",
+	).Replace(line)
+	cmd := exec.CommandContext(ctx, "bash", "-c", `go() { shift 2; "$BINARY" "$@"; }; set -o pipefail; `+line)
+	cmd.Dir = s.dir
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "BINARY=" + s.binary, "PORT=" + s.port, "ZOOM_VIDEO_SDK_KEY=your-key", "ZOOM_VIDEO_SDK_SECRET=your-secret", "SHUTDOWN_DELAY=0s"}
+	cmd.Stdin = strings.NewReader(s.token)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return cmd
+}
+
+// serve starts the service in place of the one before, and returns once it is ready.
+func (s *terminal) serve(t *testing.T, line string) {
+	t.Helper()
+	s.stop()
+	s.server = s.command(context.WithoutCancel(t.Context()), line)
+	var out bytes.Buffer // read when nothing writes to it
+	s.server.Stdout, s.server.Stderr = &out, &out
+	if err := s.server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.NewTimer(10 * time.Second)
+	defer deadline.Stop()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		if answer, err := http.Get("http://localhost:" + s.port + "/readyz"); err == nil {
+			_ = answer.Body.Close()
+			return
+		}
+		select {
+		case <-again.C:
+		case <-deadline.C:
+			s.stop()
+			t.Fatalf("%s: does not serve: %s", line, &out)
+		}
+	}
+}
+
+func (s *terminal) stop() {
+	if s.server != nil {
+		_ = syscall.Kill(-s.server.Process.Pid, syscall.SIGKILL)
+		_ = s.server.Wait()
+	}
+}
+
+// TestReadmeCommands runs every command of the README, from its top to its end.
+func TestReadmeCommands(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	free, err := new(net.ListenConfig).Listen(t.Context(), "tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(free.Addr().String())
+	_ = free.Close()
+	s := &terminal{dir: t.TempDir(), port: port}
+	s.binary = filepath.Join(s.dir, "videosdk-auth-endpoint")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-C", root, "-o", s.binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	t.Cleanup(s.stop)
+	n := 0
+	for _, block := range shellBlock.FindAllStringSubmatch(string(readme), -1) {
+		for line := range strings.Lines(strings.ReplaceAll(block[1], "\\\n", "")) {
+			line = comment.ReplaceAllString(strings.TrimSpace(line), "")
+			if line == "" {
+				continue
+			}
+			n++
+			if serves.MatchString(line) {
+				s.serve(t, line)
+				continue
+			}
+			out, err := s.command(t.Context(), line).CombinedOutput()
+			if err != nil {
+				t.Errorf("%s: %v: %s", line, err, out)
+			}
+			if found := signature.FindSubmatch(out); found != nil {
+				s.token = string(found[1])
+			}
+			if found := apiKey.Find(out); found != nil && s.key == "" {
+				s.key = string(found)
+				if err := os.WriteFile(filepath.Join(s.dir, "bearer"), found, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	if n < 10 {
+		t.Errorf("%d commands: the test does not find them", n)
+	}
+	t.Logf("%d commands", n)
+}
