@@ -38,6 +38,7 @@ type variant struct {
 	path          string // of the token route, without its slash
 	bearer        string // what requests are authorized with; empty: nothing
 	results       []result
+	bare          []result // (a)'s right before each, as the machine's speed drifts
 }
 
 // load is what wrk does to a server.
@@ -116,6 +117,7 @@ func compare(ctx context.Context, dir, bin, sample string, rounds int, l load) e
 	backends := append([]string{`AUTH_POLICY=request.role == 0 || caller.subject == "backend"`, "AUTH_API_KEYS_FILE=" + keys}, credentials...)
 	variants := []*variant{
 		{name: "(a) bare Echo, constant answer", command: "bareecho"},
+		{name: "(a') Echo, encoding/json and golang-jwt, no rule, metric or log", command: "bareecho -sign"},
 		{name: "(b) this service, metrics and log", command: "videosdk-auth-endpoint", env: credentials},
 		{name: "(b') the same with LOG_LEVEL=error", command: "videosdk-auth-endpoint", env: append([]string{"LOG_LEVEL=error"}, credentials...)},
 		{name: "(c) tracing 10 % to a collector", command: "videosdk-auth-endpoint", env: traced("0.1")},
@@ -134,25 +136,29 @@ func compare(ctx context.Context, dir, bin, sample string, rounds int, l load) e
 	if sample != "" {
 		variants = append(variants, &variant{name: "Zoom's Node sample", command: "node " + filepath.Join(sample, "src", "index.js"), env: credentials})
 	}
+	bare := variants[0]
 	for range rounds {
 		for _, v := range variants {
-			r, err := measure(ctx, v, dir, l)
-			if err != nil {
-				return fmt.Errorf("%s: %w", v.name, err)
+			for _, m := range []struct {
+				*variant
+				into *[]result
+			}{{bare, &v.bare}, {v, &v.results}} {
+				r, err := measure(ctx, m.variant, dir, l)
+				if err != nil {
+					return fmt.Errorf("%s: %w", m.name, err)
+				}
+				*m.into = append(*m.into, r)
 			}
-			v.results = append(v.results, r)
 		}
 	}
-	fmt.Printf("%d rounds of %d s, %d connections, medians; ratios are medians of the rounds' ratios to (a)\n\n", rounds, l.seconds, l.connections)
+	fmt.Printf("%d rounds of %d s, %d connections, medians; ratios are medians of the rounds' ratios to the (a) measured just before\n\n", rounds, l.seconds, l.connections)
 	fmt.Println("| | CPU µs/request | ratio | requests/s | ratio | p99 ms | ratio |\n|---|---|---|---|---|---|---|")
-	base := variants[0].results
-	// column is the median of a figure, and of its ratio to (a) in the same round
 	column := func(v *variant, get func(result) float64) (value, ratio float64) {
-		var values, ratios []float64
+		var ratios []float64
 		for i, r := range v.results {
-			values, ratios = append(values, get(r)), append(ratios, get(r)/get(base[i]))
+			ratios = append(ratios, get(r)/get(v.bare[i]))
 		}
-		return median(values), median(ratios)
+		return v.median(get), median(ratios)
 	}
 	for _, v := range variants {
 		cpu, cpuRatio := column(v, func(r result) float64 { return r.cpu })
