@@ -99,7 +99,7 @@ func serve(ctx context.Context) error {
 	log := telemetry.NewLog(c.telemetry, lines, os.Stdout)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(lines)
-	metrics := telemetry.NewMetrics(registry, build(), handler.Labels(c.http))
+	metrics := telemetry.NewMetrics(registry, build())
 	tracing, err := telemetry.NewTracing(ctx, c.telemetry, build(), metrics, log)
 	if err != nil {
 		return fmt.Errorf("telemetry: %w", err)
@@ -114,7 +114,7 @@ func serve(ctx context.Context) error {
 		log.Info().Msg("playground: GET / serves a page to try requests on; the tokens that it shows are real")
 	}
 	observed := telemetry.Trace(telemetry.Count(tokens, metrics), tracing)
-	h := handler.New(c.http, c.guard, observed, telemetry.NewRequests(metrics, tracing), telemetry.Handler(registry), log)
+	h := handler.New(c.http, c.guard, observed, telemetry.NewRequests(metrics, tracing, log), telemetry.Handler(registry), log)
 	go tokens.Rotate(ctx, time.Tick(rotateInterval), tell(log, "credentials", metrics.Rotated))
 	go c.guard.Run(ctx, telemetry.Transport(http.DefaultTransport, tracing), time.Tick(rotateInterval), caller.Events{
 		KeySet:  tell(log, "key set", metrics.KeySetFetched),
@@ -327,20 +327,22 @@ func sign(ctx context.Context, c config, properties map[string]string) (string, 
 	if err != nil {
 		return "", err
 	}
-	grant, err := validate(ctx, s, properties)
+	request := requestOf(properties)
+	grant, err := s.Validate(ctx, &request)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("validate: %w", err)
 	}
 	t, err := s.Sign(ctx, grant)
 	return t.JWT, err
 }
 
-func validate(ctx context.Context, s signer.Signer, properties map[string]string) (*signer.Grant, error) {
+// requestOf is the request that asks for these properties.
+func requestOf(properties map[string]string) signer.Request {
 	var request signer.Request
 	for name, text := range properties {
 		request.Set(name, signer.Value{Kind: signer.KindString, String: text})
 	}
-	return s.Validate(ctx, &request)
+	return request
 }
 
 func apikey(args []string) error {
@@ -381,26 +383,20 @@ func policy(ctx context.Context, args []string) error {
 	}
 	var c config
 	mistakes := []error{loadDotEnv(), load(&c.signer), load(&c.caller)}
-	rules, err := caller.NewPolicy(c.caller)
-	s, signerErr := signer.New(c.signer, signer.Credentials{}, time.Now)
+	rules, err := caller.NewRules(c.caller)
+	credentials := signer.Credentials{} // it signs nothing
+	s, signerErr := signer.New(c.signer, credentials, time.Now)
 	if err := wrongConfiguration(append(mistakes, err, signerErr)...); err != nil {
 		return err
 	}
-	if rules == nil {
+	if !rules.HasPolicy() {
 		return errors.New("policy: there is none; set AUTH_POLICY or AUTH_POLICY_FILE")
 	}
-	property, value, err := c.caller.Identity(&example)
-	if err != nil {
-		return fmt.Errorf("policy: %w", err)
-	}
-	if property != "" {
-		properties[property] = value
-	}
-	grant, err := validate(ctx, s, properties)
-	if err != nil {
-		return fmt.Errorf("policy: the request is invalid, whoever makes it: %w", err)
-	}
-	if err := rules.Allow(&example, grant); err != nil {
+	request := requestOf(properties)
+	if _, err = rules.Grant(ctx, s, &example, &request); err != nil {
+		if invalid, ok := errors.AsType[*signer.ValidationError](err); ok {
+			return fmt.Errorf("policy: the request is invalid, whoever makes it: %w", invalid)
+		}
 		return fmt.Errorf("policy: %w", err)
 	}
 	fmt.Println("allowed")

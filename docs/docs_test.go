@@ -36,8 +36,11 @@ func pages(t *testing.T) map[string]string {
 			return err
 		}
 		switch entry.Name() {
-		case ".git", "node_modules", "bin":
-			return filepath.SkipDir
+		case ".git", "node_modules", "bin": // in a work tree, .git is a file
+			if entry.IsDir() {
+				return filepath.SkipDir
+			}
+			return nil
 		}
 		if filepath.Ext(name) == ".md" {
 			content, err := os.ReadFile(name)

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -35,7 +33,7 @@ func (c *Config) Validate() error {
 	wrong := func(text string) { mistakes = append(mistakes, errors.New(text)) }
 	if !strings.HasPrefix(c.TokenPath, "/") || strings.ContainsAny(c.TokenPath, ":*?#%{} \t") {
 		wrong("TOKEN_PATH: want a path such as / or /token, with none of : * ? # % { } in it")
-	} else if isAdminPath(c.TokenPath) || isPagePath(c.TokenPath) {
+	} else if reserved(c.TokenPath) {
 		wrong("TOKEN_PATH: want another path, that one serves health, metrics, the API's description or the playground")
 	}
 	if c.AdminPort != nil && *c.AdminPort == c.Port && c.Port != 0 {
@@ -79,49 +77,4 @@ func (s *Size) Decode(text string) error {
 	}
 	*s = Size(n)
 	return nil
-}
-
-// Origins are the web origins whose pages may read answers.
-type Origins struct {
-	all        bool
-	exact      []string
-	subdomains []subdomains
-}
-
-// subdomains are all origins that start with scheme and end with domain, which begins with a dot.
-type subdomains struct{ scheme, domain string }
-
-// Decode reads origins with commas between. It is the envconfig.Decoder.
-func (o *Origins) Decode(text string) error {
-	*o = Origins{}
-	for entry := range strings.SplitSeq(text, ",") {
-		entry = strings.ToLower(strings.TrimSpace(entry))
-		if entry == "*" {
-			o.all = true
-			continue
-		}
-		origin, err := url.Parse(entry)
-		if err != nil || origin.Host == "" || entry != origin.Scheme+"://"+origin.Host {
-			return errors.New("want * or origins with commas between, such as https://app.example.com, each with scheme and host and nothing behind them")
-		}
-		scheme, domain, wildcard := strings.Cut(entry, "*")
-		switch {
-		case !wildcard:
-			o.exact = append(o.exact, entry)
-		case scheme == origin.Scheme+"://" && strings.HasPrefix(domain, ".") && !strings.Contains(domain, "*"):
-			o.subdomains = append(o.subdomains, subdomains{scheme, domain})
-		default:
-			return errors.New("want the * of an origin in front of its domain, as in https://*.example.com")
-		}
-	}
-	if o.all && len(o.exact)+len(o.subdomains) > 0 {
-		return errors.New("want * or a list of origins, not both")
-	}
-	return nil
-}
-
-func (o *Origins) allow(origin string) bool {
-	return o.all || slices.Contains(o.exact, origin) || slices.ContainsFunc(o.subdomains, func(s subdomains) bool {
-		return strings.HasPrefix(origin, s.scheme) && strings.HasSuffix(origin, s.domain) && len(origin) > len(s.scheme)+len(s.domain)
-	})
 }

@@ -16,6 +16,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+var (
+	errCharset  = errors.New("charset is not utf-8")
+	errEncoding = errors.New("body is compressed")
+)
+
 // malformedError is a body that can't be read as the JSON of a request.
 type malformedError struct{ reason string }
 

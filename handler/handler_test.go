@@ -93,8 +93,8 @@ func guard(t testing.TB, c handler.Config) *caller.Guard {
 }
 
 // requests watches without tracing.
-func requests(c handler.Config) *telemetry.Requests {
-	return telemetry.NewRequests(telemetry.NewMetrics(prometheus.NewRegistry(), telemetry.Build{}, handler.Labels(c)), nil)
+func requests(log *telemetry.Log) *telemetry.Requests {
+	return telemetry.NewRequests(telemetry.NewMetrics(prometheus.NewRegistry(), telemetry.Build{}), nil, log)
 }
 
 // newHandler returns a handler and its log.
@@ -103,7 +103,7 @@ func newHandler(t testing.TB, s signer.Signer, variables ...string) (*handler.Ha
 	log := new(bytes.Buffer)
 	logger := telemetry.NewLog(telemetry.Config{LogLevel: zerolog.DebugLevel, LogFormat: "json"}, zerolog.SyncWriter(log), nil)
 	c := config(t, variables...)
-	return handler.New(c, guard(t, c), s, requests(c), http.NotFoundHandler(), logger), log
+	return handler.New(c, guard(t, c), s, requests(logger), http.NotFoundHandler(), logger), log
 }
 
 // serve returns the URL of a handler that is served for real.

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"videosdk-auth-endpoint/telemetry"
@@ -49,7 +48,7 @@ func (h *Handler) listen(ctx context.Context, variable string, port uint16, hand
 	}
 	return &endpoint{listener, &http.Server{
 		Handler:   handler,
-		ConnState: h.countConnection,
+		ConnState: h.connections.count,
 		// a token request is small: whoever is slower holds a connection for nothing
 		ReadTimeout:  10 * time.Second,
 		WriteTimeout: 15 * time.Second,
@@ -58,24 +57,6 @@ func (h *Handler) listen(ctx context.Context, variable string, port uint16, hand
 		MaxHeaderBytes: 32 << 10,
 		ErrorLog:       log.New(debugLines{h.log}, "", 0),
 	}}, nil
-}
-
-// keepAliveMemory is what a connection that waits for its next request takes: two buffers of 4 KiB, a stack of 8 KiB, and
-// net/http's own.
-const keepAliveMemory = 20 << 10
-
-// keepAliveLimit is how many connections may be open before answers end theirs: as many as fit into half of GOMEMLIMIT, so
-// that idle clients can't use up the memory. Without GOMEMLIMIT there is practically none.
-func keepAliveLimit() int64 { return debug.SetMemoryLimit(-1) / 2 / keepAliveMemory }
-
-func (h *Handler) countConnection(_ net.Conn, state http.ConnState) {
-	switch state {
-	case http.StateNew:
-		h.connections.Add(1)
-	case http.StateClosed, http.StateHijacked:
-		h.connections.Add(-1)
-	case http.StateActive, http.StateIdle:
-	}
 }
 
 // debugLines takes what net/http says of single connections.
@@ -107,12 +88,11 @@ func (s *Server) Run(ctx context.Context, signals <-chan os.Signal) error {
 			go func() { failed <- e.server.Serve(e.listener) }()
 		}
 	}
-	s.handler.requests.Ready(func() bool { return !s.handler.draining.Load() && s.handler.guard.Ready() })
 	select {
 	case err := <-failed:
 		return errors.Join(fmt.Errorf("serve: %w", err), s.close())
 	case signal := <-signals:
-		s.handler.draining.Store(true)
+		s.handler.health.draining.Store(true)
 		delay := s.handler.config.ShutdownDelay
 		if signal == os.Interrupt {
 			delay = 0

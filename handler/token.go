@@ -9,14 +9,83 @@ import (
 
 	"videosdk-auth-endpoint/handler/caller"
 	"videosdk-auth-endpoint/signer"
-
-	"github.com/labstack/echo/v4"
 )
 
+// tokens answers POST on the token path.
+type tokens struct {
+	guard     *caller.Guard
+	limiter   *limiter
+	signer    signer.Signer
+	bodyLimit int64
+}
+
+// answer is the whole route: who calls, how often, what they ask for, whether they may have it, and the token that says so.
+// The caller is known before the body is read, and what the policy saw is exactly what is signed.
+func (t *tokens) answer(x *exchange) (err error) {
+	if x.Caller, err = t.guard.Authenticate(x.Request); err != nil {
+		return fmt.Errorf("authenticate: %w", err)
+	}
+	if err := t.limiter.allow(x.Caller, x.Client); err != nil {
+		return err
+	}
+	request := tokenRequests.Get().(*signer.Request)
+	defer tokenRequests.Put(request)
+	*request = signer.Request{}
+	unread, err := readRequest(x, t.bodyLimit, request)
+	if err != nil {
+		return err
+	}
+	ctx := x.Request.Context()
+	grant, err := t.guard.Grant(ctx, t.signer, x.Caller, request)
+	if err != nil {
+		return explainUnread(err, unread)
+	}
+	token, err := t.signer.Sign(ctx, grant)
+	if err != nil {
+		return fmt.Errorf("sign: %w", err)
+	}
+	x.Grant = grant
+	sendToken(x, token.JWT)
+	return nil
+}
+
+// tokenRequests holds requests to be used again.
+var tokenRequests = sync.Pool{New: func() any { return new(signer.Request) }}
+
+// Header values that are the same for every token; nothing appends to them.
 var (
-	errCharset  = errors.New("charset is not utf-8")
-	errEncoding = errors.New("body is compressed")
+	noStore   = []string{"no-store"}
+	jsonTypes = []string{"application/json; charset=utf-8"}
 )
+
+// sendToken writes a token, which needs no escaping in JSON.
+func sendToken(x *exchange, jwt string) {
+	header := x.Header()
+	header["Cache-Control"], header["Content-Type"] = noStore, jsonTypes
+	buffer := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(buffer)
+	buffer.Reset()
+	buffer.WriteString(`{"signature":"`)
+	buffer.WriteString(jwt)
+	buffer.WriteString(`"}`)
+	_, _ = x.Write(buffer.Bytes()) // when it fails, the client is gone
+}
+
+// unreadError is a validation error of a body that was not read, or says nothing.
+type unreadError struct {
+	error
+	why string
+}
+
+func (e *unreadError) Unwrap() error { return e.error }
+
+// explainUnread adds to a validation error why nothing was found in the body.
+func explainUnread(err error, unread string) error {
+	if _, invalid := errors.AsType[*signer.ValidationError](err); invalid && unread != "" {
+		return &unreadError{err, unread}
+	}
+	return err
+}
 
 // bodyError is a body that did not arrive, which is the client's or its network's doing.
 type bodyError struct{ error }
@@ -25,99 +94,13 @@ func (e *bodyError) Error() string { return "read the body: " + e.error.Error() 
 
 func (e *bodyError) Unwrap() error { return e.error }
 
-// Header values that are the same for every token; nothing appends to them.
-var (
-	noStore   = []string{"no-store"}
-	jsonTypes = []string{"application/json; charset=utf-8"}
-)
-
-// authenticate finds out who calls, before the body is read.
-func (h *Handler) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		x := c.(*exchange)
-		var err error
-		if x.caller, err = h.guard.Authenticate(x.Request()); err != nil {
-			return fmt.Errorf("authenticate: %w", err)
-		}
-		return next(x)
-	}
-}
-
-// token answers POST with a signed token: decode, validate, ask the policy about what was validated, sign just that.
-func (h *Handler) token(c echo.Context) error {
-	x := c.(*exchange)
-	request := tokenRequests.Get().(*signer.Request)
-	defer tokenRequests.Put(request)
-	*request = signer.Request{}
-	unread, err := h.decodeBody(x, request)
-	if err != nil {
-		return err
-	}
-	identity, value, err := h.guard.Identity(x.caller)
-	if err != nil {
-		return fmt.Errorf("identify: %w", err)
-	}
-	if identity != "" {
-		request.Set(identity, signer.Value{Kind: signer.KindString, String: value})
-	}
-	ctx := x.Request().Context()
-	grant, err := h.signer.Validate(ctx, request)
-	if err != nil {
-		if reason, broken := brokenRule(err, identity); broken {
-			// nothing that the client could send would help
-			return &caller.RefusalError{Reason: caller.Identity, Detail: "it sets " + identity + ", which " + reason}
-		}
-		if unread != "" {
-			return &unreadError{err, unread}
-		}
-		return fmt.Errorf("validate: %w", err)
-	}
-	if err := h.guard.Allow(x.caller, grant); err != nil {
-		return fmt.Errorf("policy: %w", err)
-	}
-	token, err := h.signer.Sign(ctx, grant)
-	if err != nil {
-		return fmt.Errorf("sign: %w", err)
-	}
-	x.issued = grant
-	header := x.Response().Header()
-	header[echo.HeaderCacheControl], header[echo.HeaderContentType] = noStore, jsonTypes
-	buffer := buffers.Get().(*bytes.Buffer)
-	defer buffers.Put(buffer)
-	buffer.Reset()
-	// a token needs no escaping in JSON
-	buffer.WriteString(`{"signature":"`)
-	buffer.WriteString(token.JWT)
-	buffer.WriteString(`"}`)
-	_, _ = x.Response().Write(buffer.Bytes()) // when it fails, the client is gone
-	return nil
-}
-
-// brokenRule is the reason that a validation error gives for that property.
-func brokenRule(err error, property string) (reason string, broken bool) {
-	if invalid, ok := errors.AsType[*signer.ValidationError](err); ok {
-		for _, v := range invalid.Violations {
-			if v.Property == property {
-				return v.Reason, true
-			}
-		}
-	}
-	return "", false
-}
-
-// tokenRequests holds requests to be used again.
-var tokenRequests = sync.Pool{New: func() any { return new(signer.Request) }}
-
-// buffers holds bodies, read and written. One that grew large is left to the garbage collector.
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// decodeBody reads the request; the body is not kept.
-func (h *Handler) decodeBody(x *exchange, into *signer.Request) (unread string, err error) {
-	r := x.Request()
-	if encoding := r.Header.Get(echo.HeaderContentEncoding); encoding != "" && encoding != "identity" {
+// readRequest reads the body, and keeps none of it but what it asks for.
+func readRequest(x *exchange, limit int64, into *signer.Request) (unread string, err error) {
+	r := x.Request
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 		return "", errEncoding
 	}
-	ok, err := readable(r.Header.Get(echo.HeaderContentType))
+	ok, err := readable(r.Header.Get("Content-Type"))
 	if err != nil {
 		return "", err
 	}
@@ -128,7 +111,7 @@ func (h *Handler) decodeBody(x *exchange, into *signer.Request) (unread string, 
 		}
 	}()
 	buffer.Reset()
-	if _, err := buffer.ReadFrom(http.MaxBytesReader(x.Response().Writer, r.Body, int64(h.config.BodyLimit))); err != nil {
+	if _, err := buffer.ReadFrom(http.MaxBytesReader(x.writer, r.Body, limit)); err != nil {
 		return "", &bodyError{err}
 	}
 	if !ok && buffer.Len() > 0 {

@@ -28,6 +28,11 @@ type Config struct {
 	QueueSize      uint32 `default:"2048" desc:"how many spans may wait for the collector; more are dropped and counted" envconfig:"OTEL_BSP_MAX_QUEUE_SIZE"`
 }
 
+const (
+	protocolHTTP = "http/protobuf"
+	protocolGRPC = "grpc"
+)
+
 // minHashKey keeps short keys, which can be found by trying, out.
 const minHashKey = 16
 

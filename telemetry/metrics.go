@@ -3,7 +3,6 @@ package telemetry
 import (
 	"net/http"
 	"runtime"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"videosdk-auth-endpoint/handler/caller"
 	"videosdk-auth-endpoint/signer"
 )
 
@@ -58,14 +58,6 @@ type Series struct {
 	Status        int
 }
 
-// Labels are all values that labels can have, but for those of this package's own.
-type Labels struct {
-	Properties []signer.Property
-	Requests   []Series
-	// Methods say how a caller is known, Refusals why one gets no token.
-	Methods, Refusals []string
-}
-
 // Work on a token takes microseconds.
 var microseconds = []float64{250e-9, 500e-9, 1e-6, 2.5e-6, 5e-6, 10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 1e-3}
 
@@ -83,7 +75,7 @@ func histogram(name, help string, buckets []float64) prometheus.HistogramOpts {
 }
 
 // NewMetrics registers the service's metrics, and those of the Go runtime, the process and the build.
-func NewMetrics(registry prometheus.Registerer, b Build, labels Labels) *Metrics {
+func NewMetrics(registry prometheus.Registerer, b Build) *Metrics {
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name:        "videosdk_build_info",
 		Help:        "Always 1; its labels say which build of the service runs.",
@@ -113,8 +105,8 @@ func NewMetrics(registry prometheus.Registerer, b Build, labels Labels) *Metrics
 		rotations:          results(counter("videosdk_credential_reloads_total", "Changes of the credential files, by result; after an error the old credentials stay in use.", "result"), resultOK, resultError),
 		rotated:            prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_credential_last_load_timestamp_seconds", Help: "When the credentials in use were loaded."}),
 		open:               prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_auth_open", Help: "1 where no authentication is configured, so that everybody gets tokens."}),
-		callers:            results(counter("videosdk_token_callers_total", "Token requests whose caller is known, by how; none where authentication is not configured.", "method"), labels.Methods...),
-		refusals:           results(counter("videosdk_token_refusals_total", "Token requests refused for who makes them, by reason.", "reason"), labels.Refusals...),
+		callers:            results(counter("videosdk_token_callers_total", "Token requests whose caller is known, by how; none where authentication is not configured.", "method"), texts(caller.Methods)...),
+		refusals:           results(counter("videosdk_token_refusals_total", "Token requests refused for who makes them, by reason.", "reason"), texts(caller.Reasons)...),
 		keySets:            results(counter("videosdk_jwks_refreshes_total", "Fetches of the provider's key set, by result; after an error the last good keys stay in use.", "result"), resultOK, resultError),
 		keySetFetched:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_jwks_last_refresh_timestamp_seconds", Help: "When the key set in use was fetched; 0 before the first time."}),
 		apiKeyReloads:      results(counter("videosdk_api_key_reloads_total", "Changes of the file of API keys, by result; after an error the keys from before stay in use.", "result"), resultOK, resultError),
@@ -126,15 +118,20 @@ func NewMetrics(registry prometheus.Registerer, b Build, labels Labels) *Metrics
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "videosdk_ready", Help: "1 while the service takes requests, 0 before and while it drains."}, m.isReady))
 	m.rotated.SetToCurrentTime()
 	failures := counter("videosdk_token_validation_failures_total", "Properties of token requests that broke a rule.", "property", "rule")
-	for _, p := range labels.Properties {
+	for _, p := range signer.Properties() {
 		for _, rule := range p.Rules() {
 			m.validationFailures[signer.Violation{Property: p.Name, Rule: rule}] = failures.WithLabelValues(p.Name, string(rule))
 		}
 	}
-	for _, series := range labels.Requests {
-		m.expected[series] = m.requests.WithLabelValues(series.Method, series.Route, strconv.Itoa(series.Status))
-	}
 	return m
+}
+
+func texts[T ~string](values []T) []string {
+	all := make([]string, len(values))
+	for i, v := range values {
+		all[i] = string(v)
+	}
+	return all
 }
 
 // Rotated counts a change of the credentials; its error says that the old ones stay.

@@ -1,11 +1,9 @@
 package telemetry
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/attribute"
@@ -15,27 +13,24 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Requests watches HTTP requests: a server span, where tracing is on, and a duration for each. It takes a tenth of the
-// time of otelhttp, which gathers its attributes for requests that are not sampled too.
+// Requests writes down every HTTP request: a server span, where tracing is on, a duration, and a line of the log. It takes a
+// tenth of the time of otelhttp, which gathers its attributes for requests that are not sampled too.
 type Requests struct {
 	metrics *Metrics
 	tracing *Tracing
+	log     *Log
 }
 
-// NewRequests returns a watcher of requests; tracing may be nil.
-func NewRequests(m *Metrics, t *Tracing) *Requests { return &Requests{m, t} }
+// NewRequests returns what writes requests down; tracing may be nil.
+func NewRequests(m *Metrics, t *Tracing, log *Log) *Requests { return &Requests{m, t, log} }
 
-// Ready hands over what says whether the service takes requests.
-func (o *Requests) Ready(ready func() bool) { o.metrics.ready.Store(&ready) }
-
-// Exchange is what became of a request.
-type Exchange struct {
-	// Route is empty where nothing is served.
-	Route, Client string
-	Status        int
-	Took          time.Duration
-	// Method says how the caller is known, Decision whether it got a token; empty where it did not come so far.
-	Method, Decision string
+// Expect makes the series of answers that can come, so that rate() works from the first scrape, and takes what says whether
+// the service takes requests.
+func (o *Requests) Expect(series []Series, ready func() bool) {
+	for _, s := range series {
+		o.metrics.expected[s] = o.metrics.requests.WithLabelValues(s.Method, s.Route, strconv.Itoa(s.Status))
+	}
+	o.metrics.ready.Store(&ready)
 }
 
 // The attributes of a caller; semantic conventions have none for them.
@@ -44,56 +39,65 @@ const (
 	decisionKey = attribute.Key("videosdk.caller.decision")
 )
 
-// Start begins the request's span, as a child of the client's where it sent one. The context holds it.
-func (o *Requests) Start(r *http.Request, route string) context.Context {
-	ctx := r.Context()
-	if o.tracing == nil {
-		return ctx
-	}
-	ctx = propagator.Extract(ctx, propagation.HeaderCarrier(r.Header))
-	name := method(r)
-	if route != "" {
-		name += " " + route
-	}
-	ctx, _ = o.tracing.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindServer)) //nolint:spancheck // End ends it
-	return ctx
-}
-
-// End ends what Start began.
-func (o *Requests) End(ctx context.Context, r *http.Request, e *Exchange) {
-	if caller, ok := o.metrics.callers[e.Method]; ok {
-		caller.Inc()
-	}
-	if refusal, ok := o.metrics.refusals[e.Decision]; ok {
-		refusal.Inc()
-	}
-	series := Series{method(r), e.Route, e.Status}
-	duration, ok := o.metrics.expected[series]
-	if !ok {
-		duration = o.metrics.requests.WithLabelValues(series.Method, series.Route, strconv.Itoa(e.Status))
-	}
-	if o.tracing == nil {
-		duration.Observe(e.Took.Seconds())
+// Begin starts the request's span, as a child of the client's where it sent one. The request's context holds it.
+func (o *Requests) Begin(rec *Record) {
+	if o.tracing == nil || rec.Admin { // probes and scrapes would drown the traces
 		return
 	}
-	span := trace.SpanFromContext(ctx)
+	r := rec.Request
+	ctx := propagator.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+	name := method(r)
+	if rec.Route != "" {
+		name += " " + rec.Route
+	}
+	ctx, _ = o.tracing.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindServer)) //nolint:spancheck // End ends it
+	rec.Request = r.WithContext(ctx)
+}
+
+// End writes the request down.
+func (o *Requests) End(rec *Record) {
+	decision := rec.decision()
+	o.measure(rec, decision)
+	o.log.request(rec, decision)
+}
+
+func (o *Requests) measure(rec *Record, decision string) {
+	if rec.Caller != nil {
+		if known, ok := o.metrics.callers[string(rec.Caller.Method)]; ok {
+			known.Inc()
+		}
+	}
+	if refusal, ok := o.metrics.refusals[decision]; ok {
+		refusal.Inc()
+	}
+	r, seconds := rec.Request, rec.Took.Seconds()
+	series := Series{method(r), rec.Route, rec.Status}
+	duration, ok := o.metrics.expected[series]
+	if !ok {
+		duration = o.metrics.requests.WithLabelValues(series.Method, series.Route, strconv.Itoa(rec.Status))
+	}
+	if o.tracing == nil {
+		duration.Observe(seconds)
+		return
+	}
+	span := trace.SpanFromContext(r.Context())
+	defer span.End()
 	if !span.SpanContext().IsSampled() {
-		duration.Observe(e.Took.Seconds())
-		span.End()
+		duration.Observe(seconds)
 		return
 	}
 	exemplar := prometheus.Labels{"trace_id": span.SpanContext().TraceID().String()}
-	duration.(prometheus.ExemplarObserver).ObserveWithExemplar(e.Took.Seconds(), exemplar) // every histogram is one
-	span.SetAttributes(attributes(r, e)...)
-	if e.Status >= http.StatusInternalServerError {
+	duration.(prometheus.ExemplarObserver).ObserveWithExemplar(seconds, exemplar) // every histogram is one
+	span.SetAttributes(attributes(rec, decision)...)
+	if rec.Status >= http.StatusInternalServerError {
 		span.SetStatus(codes.Error, "")
 	}
-	span.End()
 }
 
 // attributes describes a request by semantic conventions for HTTP server spans. The path is left out where it is not the
 // route, as is the query: a client may write anything there.
-func attributes(r *http.Request, e *Exchange) []attribute.KeyValue {
+func attributes(e *Record, decision string) []attribute.KeyValue {
+	r := e.Request
 	attrs := make([]attribute.KeyValue, 0, 14)
 	attrs = append(attrs,
 		semconv.HTTPRequestMethodKey.String(method(r)),
@@ -106,11 +110,11 @@ func attributes(r *http.Request, e *Exchange) []attribute.KeyValue {
 	if e.Route != "" {
 		attrs = append(attrs, semconv.HTTPRoute(e.Route), semconv.URLPath(e.Route))
 	}
-	if e.Method != "" {
-		attrs = append(attrs, methodKey.String(e.Method))
+	if e.Caller != nil {
+		attrs = append(attrs, methodKey.String(string(e.Caller.Method)))
 	}
-	if e.Decision != "" {
-		attrs = append(attrs, decisionKey.String(e.Decision))
+	if decision != "" {
+		attrs = append(attrs, decisionKey.String(decision))
 	}
 	if host, port, err := net.SplitHostPort(r.Host); err == nil {
 		attrs = append(attrs, semconv.ServerAddress(host))

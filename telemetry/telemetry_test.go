@@ -18,21 +18,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.opentelemetry.io/otel/trace"
 
+	"videosdk-auth-endpoint/handler/caller"
 	"videosdk-auth-endpoint/signer"
 	"videosdk-auth-endpoint/telemetry"
 )
 
-var labels = telemetry.Labels{
-	Properties: signer.Properties(),
-	Requests:   []telemetry.Series{{Method: "POST", Route: "/", Status: 200}, {Method: "POST", Route: "/", Status: 400}},
-	Methods:    []string{"none", "jwt"},
-	Refusals:   []string{"missing", "expired"},
-}
+var labels = []telemetry.Series{{Method: "POST", Route: "/", Status: 200}}
 
 func newMetrics(t testing.TB) (*telemetry.Metrics, *prometheus.Registry) {
 	t.Helper()
 	registry := prometheus.NewRegistry()
-	return telemetry.NewMetrics(registry, telemetry.Build{Version: "v1", Revision: "abc"}, labels), registry
+	m := telemetry.NewMetrics(registry, telemetry.Build{Version: "v1", Revision: "abc"})
+	telemetry.NewRequests(m, nil, new(telemetry.Log)).Expect(labels, func() bool { return false })
+	return m, registry
 }
 
 func scrape(t testing.TB, registry *prometheus.Registry) string {
@@ -162,24 +160,27 @@ func TestCounts(t *testing.T) {
 
 func TestCountsOfCallers(t *testing.T) {
 	m, registry := newMetrics(t)
-	requests := telemetry.NewRequests(m, nil)
-	for _, e := range []telemetry.Exchange{
-		{Route: "/", Status: 200, Method: "jwt", Decision: "allowed"},
-		{Route: "/", Status: 200, Method: "none", Decision: "allowed"},
-		{Route: "/", Status: 400, Method: "jwt"},
-		{Route: "/", Status: 401, Decision: "expired"},
-		{Route: "/", Status: 401, Decision: "a reason that there is not"},
+	requests := telemetry.NewRequests(m, nil, new(telemetry.Log))
+	refused := func(r caller.Reason) error { return &caller.RefusalError{Reason: r} }
+	jwt, none := &caller.Caller{Method: caller.JWT}, &caller.Caller{Method: caller.None}
+	for _, e := range []telemetry.Record{
+		{Route: "/", Status: 200, Caller: jwt, Grant: new(signer.Grant)},
+		{Route: "/", Status: 200, Caller: none, Grant: new(signer.Grant)},
+		{Route: "/", Status: 400, Caller: jwt},
+		{Route: "/", Status: 401, Err: refused(caller.Expired)},
+		{Route: "/", Status: 401, Err: refused("a reason that there is not")},
 		{Status: 404},
 	} {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
-		requests.End(requests.Start(r, e.Route), r, &e)
+		e.Request = httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
+		requests.Begin(&e)
+		requests.End(&e)
 	}
 	m.Open(true)
 	m.KeySetFetched(nil)
 	m.KeySetFetched(errors.New("down"))
 	m.APIKeysRead(nil)
 	m.APIKeysRead(errors.New("gone"))
-	requests.Ready(func() bool { return true })
+	requests.Expect(nil, func() bool { return true })
 	text := scrape(t, registry)
 	for _, want := range []string{
 		`videosdk_token_callers_total{method="jwt"} 2`,
@@ -250,11 +251,13 @@ func TestOutgoingTraceContext(t *testing.T) {
 // TestNothingOfAClientIsALabel: whatever a client sends, the number of series stays.
 func TestNothingOfAClientIsALabel(t *testing.T) {
 	m, registry := newMetrics(t)
-	requests := telemetry.NewRequests(m, nil)
+	requests := telemetry.NewRequests(m, nil, new(telemetry.Log))
 	end := func(method string, status int) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
 		r.Method = method
-		requests.End(requests.Start(r, ""), r, &telemetry.Exchange{Client: "192.0.2.1", Status: status, Took: time.Millisecond})
+		rec := &telemetry.Record{Request: r, Client: "192.0.2.1", Status: status, Took: time.Millisecond}
+		requests.Begin(rec)
+		requests.End(rec)
 	}
 	end("BREW", 404)
 	before := strings.Count(scrape(t, registry), "\n")
@@ -287,7 +290,9 @@ func newTracing(t *testing.T, m *telemetry.Metrics, queue uint32) *telemetry.Tra
 // inRequest is the context of a request that is sampled and has not ended.
 func inRequest(t *testing.T, m *telemetry.Metrics, tracing *telemetry.Tracing) context.Context {
 	t.Helper()
-	return telemetry.NewRequests(m, tracing).Start(httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil), "/")
+	rec := &telemetry.Record{Request: httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil), Route: "/"}
+	telemetry.NewRequests(m, tracing, new(telemetry.Log)).Begin(rec)
+	return rec.Request.Context()
 }
 
 func TestTracingIsOffWithoutACollector(t *testing.T) {

@@ -17,9 +17,7 @@ import (
 )
 
 const (
-	serviceName  = "videosdk-auth-endpoint"
-	protocolHTTP = "http/protobuf"
-	protocolGRPC = "grpc"
+	serviceName = "videosdk-auth-endpoint"
 )
 
 // Tracing sends spans to an OTLP collector. A nil Tracing is one that is off, and costs nothing.

@@ -11,8 +11,6 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"videosdk-auth-endpoint/signer"
 )
 
 // Method says how a caller is known; the set is closed, so that it can label a metric.
@@ -93,7 +91,7 @@ type Guard struct {
 	trusted Proxies
 	tokens  *verifier // nil without AUTH_ISSUER and AUTH_JWKS_URL
 	keys    *apiKeys  // nil without AUTH_API_KEYS_FILE
-	policy  *Policy   // nil without one
+	*Rules
 }
 
 // New returns a guard that takes the time from clock. Its error lists every mistake of the configuration, its files and its
@@ -108,8 +106,8 @@ func New(c Config, trusted Proxies, clock func() time.Time) (*Guard, error) {
 		keys, err := loadAPIKeys(c.APIKeysFile)
 		g.keys, mistakes = keys, append(mistakes, err)
 	}
-	policy, err := NewPolicy(c)
-	g.policy, mistakes = policy, append(mistakes, err)
+	rules, err := NewRules(c)
+	g.Rules, mistakes = rules, append(mistakes, err)
 	if err := errors.Join(mistakes...); err != nil {
 		return nil, err
 	}
@@ -154,9 +152,6 @@ func (g *Guard) Takes(m Method) bool {
 		return g.Open()
 	}
 }
-
-// Denies says that a caller who is known may be denied a token.
-func (g *Guard) Denies() bool { return g.policy != nil || g.config.IdentityClaim != "" }
 
 // ByCookie says that browsers may have to send cookies, which a proxy in front asks for.
 func (g *Guard) ByCookie() bool { return g.config.ProxyHeader != "" }
@@ -223,22 +218,3 @@ func (g *Guard) byProxy(r *http.Request) (*Caller, *RefusalError) {
 }
 
 func containsControl(s string) bool { return slices.ContainsFunc([]rune(s), unicode.IsControl) }
-
-// IdentityProperty is the property that users' own names go to, whatever they send; empty where requests name users.
-func (g *Guard) IdentityProperty() string {
-	if g.config.IdentityClaim == "" {
-		return ""
-	}
-	return g.config.IdentityProperty
-}
-
-// Identity says which property of the request must hold which value, as Config.Identity does.
-func (g *Guard) Identity(c *Caller) (property, value string, err error) { return g.config.Identity(c) }
-
-// Allow asks the policy whether the caller may have a token that says what the grant says. Its error is a *RefusalError.
-func (g *Guard) Allow(c *Caller, grant *signer.Grant) error {
-	if g.policy == nil {
-		return nil
-	}
-	return g.policy.Allow(c, grant)
-}

@@ -1,0 +1,70 @@
+package handler
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+)
+
+// RequestToken asks a running service for a token, for at most ten seconds. BearerFile, unless it is empty, holds what the
+// request is authorized with.
+func RequestToken(ctx context.Context, url, bearerFile string, properties map[string]string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	body, err := json.Marshal(properties)
+	if err != nil {
+		return "", fmt.Errorf("request: %w", err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return "", fmt.Errorf("request: %w", err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	if bearerFile != "" {
+		bearer, err := os.ReadFile(bearerFile)
+		if err != nil {
+			return "", fmt.Errorf("--bearer-file: %w", err)
+		}
+		request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(bearer)))
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", fmt.Errorf("request: %w", err)
+	}
+	defer answer.Body.Close()
+	content, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", url, err)
+	}
+	var token struct{ Signature string }
+	if answer.StatusCode != http.StatusOK || json.Unmarshal(content, &token) != nil || token.Signature == "" {
+		return "", fmt.Errorf("%s answers %s: %s", url, answer.Status, content)
+	}
+	return token.Signature, nil
+}
+
+// CheckHealth asks a running service whether it is ready, for at most five seconds.
+func CheckHealth(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return fmt.Errorf("healthcheck: %w", err)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("healthcheck: %w", err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		body, _ := io.ReadAll(io.LimitReader(answer.Body, 1024))
+		return fmt.Errorf("healthcheck: %s answers %s: %s", url, answer.Status, body)
+	}
+	return nil
+}

@@ -1,0 +1,42 @@
+package handler
+
+import (
+	"net/http"
+
+	"videosdk-auth-endpoint/handler/caller"
+
+	"github.com/labstack/echo/v4"
+)
+
+// mount has Echo do the three things that it is here for: it finds the route of a request, it says whether a path has
+// another method, and it finds the client's address behind trusted proxies. Everything else is ours, and no other file
+// knows Echo.
+func mount(t table, proxies caller.Proxies, serve func(http.ResponseWriter, *http.Request, *route, string)) http.Handler {
+	e := echo.New()
+	e.IPExtractor = clientAddress(proxies)
+	for _, r := range t.served() {
+		for _, method := range r.methods {
+			e.Add(method, r.path, func(c echo.Context) error {
+				serve(c.Response().Writer, c.Request(), r, c.RealIP())
+				return nil
+			})
+		}
+	}
+	// what Echo finds no handler for comes here, with the path of the route if it was the method that did not fit
+	e.HTTPErrorHandler = func(_ error, c echo.Context) {
+		serve(c.Response().Writer, c.Request(), t.unserved(c.Path()), c.RealIP())
+	}
+	return e
+}
+
+// clientAddress is that of the connection, or the one that trusted proxies tell of.
+func clientAddress(proxies caller.Proxies) echo.IPExtractor {
+	if len(proxies) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, network := range proxies.Networks() {
+		trust = append(trust, echo.TrustIPRange(network))
+	}
+	return echo.ExtractIPFromXFFHeader(trust...)
+}

@@ -1,0 +1,187 @@
+package handler
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+
+	"videosdk-auth-endpoint/handler/caller"
+	"videosdk-auth-endpoint/signer"
+)
+
+// problem is the answer to every request that fails, whatever the reason.
+type problem struct {
+	Errors []fault `json:"errors"`
+}
+
+// fault names what is wrong: a property of the request, or the part of the HTTP request that is to blame.
+type fault struct {
+	Property string `json:"property"`
+	Reason   string `json:"reason"`
+}
+
+// limits are the settings that explanations name.
+type limits struct {
+	tokenPath string
+	bodyLimit int64
+}
+
+func one(property, reason string) []fault { return []fault{{property, reason}} }
+
+var errNothingHere = errors.New("nothing is served on this path")
+
+// methodError is a request for a path that is served, by a method that is not.
+type methodError struct{ allow string }
+
+func (*methodError) Error() string { return "this path has no such method" }
+
+func explainInvalid(_ limits, err error, _ http.Header) []fault {
+	if invalid, ok := errors.AsType[*signer.ValidationError](err); ok {
+		suffix := ""
+		if unread, ok := errors.AsType[*unreadError](err); ok {
+			suffix = ": " + unread.why
+		}
+		var faults []fault
+		for _, v := range invalid.Violations {
+			faults = append(faults, fault{v.Property, v.Reason + suffix})
+		}
+		return faults
+	}
+	if malformed, ok := errors.AsType[*malformedError](err); ok {
+		return one("body", malformed.reason)
+	}
+	if body, ok := errors.AsType[*bodyError](err); ok && !body.tooLarge() && !body.tooSlow() {
+		return one("body", "must be as long as announced: the connection broke")
+	}
+	return nil
+}
+
+// unauthenticated says what is wrong with a credential. It tells whoever sent the credential nothing that they could not
+// read in it themselves.
+var unauthenticated = map[caller.Reason]string{
+	caller.Missing:        "must be Bearer and a token: sign in first",
+	caller.Malformed:      "must be Bearer, one space and one token, once",
+	caller.Algorithm:      "must be a token with an asymmetric signature, such as RS256 or ES256",
+	caller.UnknownKey:     "must be a token that is signed by a key of the provider",
+	caller.Signature:      "must be a token with the provider's signature",
+	caller.Issuer:         "must be a token of the provider: another issuer made this one",
+	caller.Audience:       "must be a token for this service: this one was made for another audience",
+	caller.Expired:        "must be a token that has not expired: sign in again",
+	caller.NotYetValid:    "must be a token that is valid already",
+	caller.Claims:         "must be a token with exp, sub, iss and aud",
+	caller.Lifetime:       "must be a token that expires sooner",
+	caller.UnknownAPIKey:  "must be an API key that is known here",
+	caller.UntrustedProxy: "must come through the sign-in proxy",
+}
+
+// refusal is the error's, or an empty one.
+func refusal(err error) caller.RefusalError {
+	if refusal, ok := errors.AsType[*caller.RefusalError](err); ok {
+		return *refusal
+	}
+	return caller.RefusalError{}
+}
+
+func explainUnauthenticated(_ limits, err error, header http.Header) []fault {
+	reason := refusal(err).Reason
+	text, ok := unauthenticated[reason]
+	if !ok {
+		return nil
+	}
+	challenge := `Bearer realm="videosdk-auth-endpoint"`
+	if reason != caller.Missing {
+		challenge += fmt.Sprintf(`, error="invalid_token", error_description=%q`, text)
+	}
+	header["Www-Authenticate"] = []string{challenge}
+	return one("Authorization", text)
+}
+
+func explainDenied(_ limits, err error, _ http.Header) []fault {
+	switch r := refusal(err); r.Reason { //nolint:exhaustive // the others are other rows', as a test checks
+	case caller.PolicyDenied, caller.PolicyError:
+		return one("policy", "denied this request")
+	case caller.Identity:
+		return one("caller", "must have a name that can be in a token: "+r.Detail)
+	}
+	return nil
+}
+
+func (e *bodyError) tooLarge() bool {
+	_, ok := errors.AsType[*http.MaxBytesError](e)
+	return ok
+}
+
+func (e *bodyError) tooSlow() bool { return errors.Is(e, os.ErrDeadlineExceeded) }
+
+func explainSlow(_ limits, err error, _ http.Header) []fault {
+	if body, ok := errors.AsType[*bodyError](err); ok && body.tooSlow() && !body.tooLarge() {
+		return one("body", "must arrive in time: it took too long")
+	}
+	return nil
+}
+
+func explainTooLarge(l limits, err error, _ http.Header) []fault {
+	if body, ok := errors.AsType[*bodyError](err); ok && body.tooLarge() {
+		return one("body", fmt.Sprintf("must be at most %d bytes", l.bodyLimit))
+	}
+	return nil
+}
+
+func explainUnsupported(_ limits, err error, _ http.Header) []fault {
+	switch {
+	case errors.Is(err, errEncoding):
+		return one("Content-Encoding", "must be identity: send the body uncompressed")
+	case errors.Is(err, errCharset):
+		return one("Content-Type", "must have charset utf-8, or none")
+	}
+	return nil
+}
+
+func explainTooMany(_ limits, err error, header http.Header) []fault {
+	if refusal(err).Reason != caller.RateLimited {
+		return nil
+	}
+	limited, ok := errors.AsType[*rateError](err)
+	if !ok {
+		return one("requests", "must be fewer")
+	}
+	header.Set("Retry-After", limited.seconds())
+	return one("requests", "must be fewer: try again in "+limited.seconds()+" s")
+}
+
+func explainNoKeys(_ limits, err error, header http.Header) []fault {
+	if refusal(err).Reason == caller.KeysUnavailable {
+		header.Set("Retry-After", "1")
+	} else if !errors.Is(err, errNoKeySet) {
+		return nil
+	}
+	return one("server", "has no key set to verify tokens with yet: see its log")
+}
+
+func explainDraining(_ limits, err error, _ http.Header) []fault {
+	if errors.Is(err, errDraining) {
+		return one("server", "is shutting down")
+	}
+	return nil
+}
+
+func explainNothingHere(l limits, err error, _ http.Header) []fault {
+	if errors.Is(err, errNothingHere) {
+		return one("path", "must be "+l.tokenPath+": nothing is served here")
+	}
+	return nil
+}
+
+func explainMethod(l limits, err error, _ http.Header) []fault {
+	wrong, ok := errors.AsType[*methodError](err)
+	if !ok {
+		return nil
+	}
+	reason := "must be one of " + wrong.allow
+	if !strings.Contains(wrong.allow, http.MethodPost) {
+		reason += ": tokens are served on " + l.tokenPath
+	}
+	return one("method", reason)
+}

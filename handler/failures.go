@@ -1,0 +1,79 @@
+package handler
+
+import (
+	"errors"
+	"net/http"
+	"os"
+	"time"
+
+	"videosdk-auth-endpoint/handler/caller"
+	"videosdk-auth-endpoint/signer"
+)
+
+// failure is one row of the table of failures: a status, and how an error that is answered with it is explained.
+type failure struct {
+	status int
+	// when says to readers of the API's description in which case a POST for a token fails so; empty where none does.
+	when string
+	// possible says whether this service, as it is configured, ever answers so; nil where it always may.
+	possible func(access) bool
+	examples []error
+	// explain is what the client is told, or nothing where the error is not of this kind. It may add to the answer's header.
+	explain func(limits, error, http.Header) []fault
+}
+
+// access is what the API's description must know of who gets tokens.
+type access struct {
+	*caller.Guard
+	limited bool
+}
+
+// failures are all of them, in the order of the API's description. The log, the metrics and the description know no other.
+var failures = []failure{
+	{400, "A rule is broken, or the body is no JSON object", nil, []error{exampleInvalid(), &malformedError{"must be a JSON object"}}, explainInvalid},
+	{401, "The caller is not authenticated; WWW-Authenticate says why", func(a access) bool { return !a.Open() }, []error{&caller.RefusalError{Reason: caller.Missing}}, explainUnauthenticated},
+	{403, "The policy denied it, or the caller has no name that can be in a token", func(a access) bool { return a.Denies() }, []error{&caller.RefusalError{Reason: caller.PolicyDenied}}, explainDenied},
+	{408, "The body took longer than 10 s to arrive", nil, []error{&bodyError{os.ErrDeadlineExceeded}}, explainSlow},
+	{413, "The body is too large", nil, []error{&bodyError{&http.MaxBytesError{}}}, explainTooLarge},
+	{415, "A charset other than UTF-8, or a compressed body", nil, []error{errCharset, errEncoding}, explainUnsupported},
+	{429, "The caller asks too often; Retry-After says how many seconds to wait", func(a access) bool { return a.limited }, []error{&rateError{&refusedForRate, time.Second}}, explainTooMany},
+	{500, "The endpoint's mistake: its log has the X-Request-Id", nil, []error{errors.New("any other")}, nil},
+	{503, "The provider's keys were not fetched yet", func(a access) bool { return a.Takes(caller.JWT) }, []error{&caller.RefusalError{Reason: caller.KeysUnavailable}}, explainNoKeys},
+	{503, "", nil, []error{errDraining}, explainDraining},
+	{404, "", nil, []error{errNothingHere}, explainNothingHere},
+	{405, "", nil, []error{&methodError{"OPTIONS, GET"}}, explainMethod},
+}
+
+// tokenFailures are the statuses with which a POST for a token can fail.
+func tokenFailures() []int {
+	var statuses []int
+	for _, f := range failures {
+		if f.when != "" {
+			statuses = append(statuses, f.status)
+		}
+	}
+	return statuses
+}
+
+// explain says what a request that failed is answered, and adds to the answer's header.
+func (l limits) explain(err error, header http.Header) (status int, faults []fault) {
+	for _, f := range failures {
+		if f.explain == nil {
+			continue
+		}
+		if faults := f.explain(l, err, header); faults != nil {
+			return f.status, faults
+		}
+	}
+	return http.StatusInternalServerError, one("server", "failed: try again, or report the answer's X-Request-Id")
+}
+
+func exampleInvalid() error {
+	missing := &signer.ValidationError{}
+	for _, p := range signer.Properties() {
+		if p.Required {
+			missing.Violations = append(missing.Violations, signer.Violation{Property: p.Name, Reason: "must be " + p.Expects() + ", got nothing"})
+		}
+	}
+	return missing
+}

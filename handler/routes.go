@@ -1,0 +1,164 @@
+package handler
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"videosdk-auth-endpoint/telemetry"
+)
+
+const (
+	livePath    = "/livez"
+	readyPath   = "/readyz"
+	healthPath  = "/healthz" // the same as livePath, for platforms that ask here
+	metricsPath = "/metrics"
+)
+
+// route is one row of the table: what is served on which path, and what it may answer.
+type route struct {
+	methods []string
+	path    string // empty where nothing is served
+	// admin routes are health and metrics: they move to ADMIN_PORT, and are neither traced nor open to web pages.
+	admin bool
+	// statuses have a time series from the start.
+	statuses []int
+	answer   func(*exchange) error
+	page     *page // what a GET is answered with, where that stays the same
+}
+
+// answers are what the table's routes are answered by.
+type answers struct {
+	token, live, ready, metrics func(*exchange) error
+	about, description          *page
+}
+
+// table is every route of the service. Echo, the metrics, the API's description and the tests are made of it.
+type table []*route
+
+func newTable(tokenPath string, playground bool, a answers) table {
+	read, found := []string{http.MethodGet, http.MethodHead}, []int{http.StatusOK, http.StatusNotModified}
+	pages := map[string]*page{rootPath: a.about, tokenPath: a.about, descriptionPath: a.description}
+	if playground {
+		maps.Copy(pages, playgroundFiles)
+	}
+	t := table{{methods: []string{http.MethodPost}, path: tokenPath, statuses: append([]int{http.StatusOK}, tokenFailures()...), answer: a.token}}
+	for _, path := range slices.Sorted(maps.Keys(pages)) {
+		t = append(t, &route{methods: read, path: path, statuses: found, answer: pages[path].answer, page: pages[path]})
+	}
+	t = append(t,
+		&route{methods: read, path: livePath, admin: true, statuses: found[:1], answer: a.live},
+		&route{methods: read, path: healthPath, admin: true, statuses: found[:1], answer: a.live},
+		&route{methods: read, path: readyPath, admin: true, statuses: []int{http.StatusOK, http.StatusServiceUnavailable}, answer: a.ready},
+		&route{methods: read[:1], path: metricsPath, admin: true, statuses: found[:1], answer: a.metrics},
+		&route{methods: []string{http.MethodGet, http.MethodPost}, statuses: []int{http.StatusNotFound}, answer: func(*exchange) error { return errNothingHere }},
+	)
+	for _, path := range slices.Compact(t.paths()) {
+		o := &route{methods: []string{http.MethodOptions}, path: path, admin: t.at(path).admin, answer: allowed(t.allow(path))}
+		if path == tokenPath {
+			o.statuses = []int{http.StatusNoContent}
+		}
+		t = append(t, o)
+	}
+	return t
+}
+
+// reserved says that a path is another route's, whatever is configured. The token route may share the root.
+func reserved(path string) bool {
+	other := newTable("", true, answers{}).at(path)
+	return path != rootPath && other != nil
+}
+
+// served are the routes on a path.
+func (t table) served() table {
+	return slices.DeleteFunc(slices.Clone(t), func(r *route) bool { return r.path == "" })
+}
+
+// split parts the routes by the port that serves them.
+func (t table) split() (public, admin table) {
+	for _, r := range t {
+		if !r.admin {
+			public = append(public, r)
+		}
+		if r.admin || r.path == "" {
+			admin = append(admin, r)
+		}
+	}
+	return public, admin
+}
+
+func (t table) paths() []string {
+	var paths []string
+	for _, r := range t.served() {
+		paths = append(paths, r.path)
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+// at is the first route on that path; nil where there is none.
+func (t table) at(path string) *route {
+	if i := slices.IndexFunc(t, func(r *route) bool { return r.path == path }); i >= 0 {
+		return t[i]
+	}
+	return nil
+}
+
+// page is what GET on that path is answered with; nil where it is no page.
+func (t table) page(path string) *page {
+	for _, r := range t {
+		if r.path == path && r.page != nil {
+			return r.page
+		}
+	}
+	return nil
+}
+
+// allow lists the path's methods as the header Allow does.
+func (t table) allow(path string) string {
+	var methods []string
+	for _, r := range t {
+		if r.path == path && !slices.Contains(r.methods, http.MethodOptions) {
+			methods = append(methods, r.methods...)
+		}
+	}
+	slices.Sort(methods)
+	return strings.Join(append([]string{http.MethodOptions}, methods...), ", ")
+}
+
+// unserved answers a request that no route fits: another path, or another method than the path has.
+func (t table) unserved(path string) *route {
+	known := t.at(path)
+	if known == nil || path == "" {
+		return t.at("")
+	}
+	return &route{path: path, admin: known.admin, answer: func(x *exchange) error {
+		x.Header().Set("Allow", t.allow(path))
+		return &methodError{t.allow(path)}
+	}}
+}
+
+// series are the metrics' labels of every answer that is expected.
+func (t table) series() []telemetry.Series {
+	var all []telemetry.Series
+	for _, r := range t {
+		for _, method := range r.methods {
+			for _, status := range r.statuses {
+				if method != http.MethodHead {
+					all = append(all, telemetry.Series{Method: method, Route: r.path, Status: status})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// allowed answers OPTIONS on a path that web pages have no business with.
+func allowed(methods string) func(*exchange) error {
+	return func(x *exchange) error {
+		x.Header().Set("Allow", methods)
+		x.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+}

@@ -1,0 +1,65 @@
+package telemetry
+
+import (
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"videosdk-auth-endpoint/handler/caller"
+)
+
+// request writes the request's line, which for an issued token is the audit line too.
+func (l *Log) request(r *Record, decision string) {
+	e := l.WithLevel(r.level())
+	if !e.Enabled() {
+		return
+	}
+	e.Ctx(r.Request.Context()).Str("request_id", r.ID).
+		Str("method", clip(r.Request.Method)).
+		Str("path", clip(r.Request.URL.Path)).
+		Int("status", r.Status).
+		Str("outcome", outcome(r.Status)).
+		Int64("duration_us", r.Took.Microseconds()).
+		Str("client", r.Client)
+	open := false
+	if c := r.Caller; c != nil {
+		open = c.Method == caller.None
+		l.caller(e, c)
+	}
+	if decision != "" && !open {
+		e.Str("decision", decision)
+	}
+	if g := r.Grant; g != nil {
+		e.Str("role", g.Role()).Str("session_name", l.Name(g.SessionName())).Int64("lifetime_s", int64(g.Lifetime()/time.Second))
+		if identity := g.UserIdentity(); identity != "" {
+			e.Str("user_identity", l.Name(identity))
+		}
+		if key := g.UserKey(); key != "" {
+			e.Str("user_key", l.Name(key))
+		}
+	}
+	if r.Stack != nil {
+		e.Str("stack", string(r.Stack))
+	}
+	e.Err(r.Err).Msg("request")
+}
+
+func (l *Log) caller(e *zerolog.Event, c *caller.Caller) {
+	if c.Method == caller.None {
+		return
+	}
+	name := c.Subject
+	if c.Method != caller.APIKey { // the others are people
+		name = l.Name(name)
+	}
+	e.Str("caller_method", string(c.Method)).Str("caller", clip(name))
+}
+
+// clip keeps what a client may make as long as it likes from filling the log.
+func clip(s string) string {
+	const most = 100
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
+}
