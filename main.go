@@ -22,7 +22,7 @@ import (
 	"unicode"
 
 	"videosdk-auth-endpoint/handler"
-	"videosdk-auth-endpoint/handler/caller"
+	"videosdk-auth-endpoint/internal/guard"
 	"videosdk-auth-endpoint/signer"
 	"videosdk-auth-endpoint/telemetry"
 
@@ -116,7 +116,7 @@ func serve(ctx context.Context) error {
 	observed := telemetry.Trace(telemetry.Count(tokens, metrics), tracing)
 	h := handler.New(c.http, c.guard, observed, telemetry.NewRequests(metrics, tracing, log), telemetry.Handler(registry), log)
 	go tokens.Rotate(ctx, time.Tick(rotateInterval), tell(log, "credentials", metrics.Rotated))
-	go c.guard.Run(ctx, telemetry.Transport(http.DefaultTransport, tracing), time.Tick(rotateInterval), caller.Events{
+	go c.guard.Run(ctx, telemetry.Transport(http.DefaultTransport, tracing), time.Tick(rotateInterval), guard.Events{
 		KeySet:  tell(log, "key set", metrics.KeySetFetched),
 		APIKeys: tell(log, "API keys", metrics.APIKeysRead),
 	})
@@ -150,7 +150,7 @@ func tell(log *telemetry.Log, what string, count func(error)) func(error) {
 }
 
 // warn says what a guard that is not complete leaves open.
-func warn(log *telemetry.Log, c caller.Config) {
+func warn(log *telemetry.Log, c guard.Config) {
 	if c.Open() {
 		log.Warn().Msg("open: everybody who reaches this endpoint gets tokens, a host's too; set AUTH_ISSUER, AUTH_API_KEYS_FILE or AUTH_PROXY_HEADER")
 	}
@@ -186,8 +186,8 @@ const (
 type config struct {
 	signer      signer.Config
 	credentials signer.Credentials
-	caller      caller.Config
-	guard       *caller.Guard
+	caller      guard.Config
+	guard       *guard.Guard
 	http        handler.Config
 	telemetry   telemetry.Config
 }
@@ -201,7 +201,7 @@ func configure() (config, error) {
 	c.credentials, err = c.signer.Credentials()
 	add(err)
 	add(c.signer.Validate())
-	c.guard, err = caller.New(c.caller, c.http.TrustedProxies, time.Now)
+	c.guard, err = guard.New(c.caller, c.http.TrustedProxies, time.Now)
 	add(err)
 	add(c.http.Validate())
 	add(c.telemetry.Validate())
@@ -349,7 +349,7 @@ func apikey(args []string) error {
 	if len(args) != 1 || strings.HasPrefix(args[0], "-") {
 		return errors.New("apikey: want a NAME for the key's owner, such as: apikey backend")
 	}
-	key, line, err := caller.NewAPIKey(args[0])
+	key, line, err := guard.NewAPIKey(args[0])
 	if err != nil {
 		return fmt.Errorf("apikey: %w", err)
 	}
@@ -363,7 +363,7 @@ func apikey(args []string) error {
 // policy tries the policy on an example. It needs no credentials, so that a pipeline can run it.
 func policy(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("policy", flag.ContinueOnError)
-	method := flags.String("method", string(caller.JWT), "how the caller is known: jwt, api_key, proxy or none")
+	method := flags.String("method", string(guard.JWT), "how the caller is known: jwt, api_key, proxy or none")
 	subject := flags.String("subject", "", "the caller's subject")
 	claims := flags.String("claims", "{}", "the claims of the caller's token, as a JSON object")
 	properties := requestFlags(flags)
@@ -374,16 +374,16 @@ func policy(ctx context.Context, args []string) error {
 		return fmt.Errorf("policy: %w", err)
 	case flags.NArg() > 0:
 		return fmt.Errorf("policy: want flags, not %q", flags.Arg(0))
-	case !slices.Contains(caller.Methods, caller.Method(*method)):
+	case !slices.Contains(guard.Methods, guard.Method(*method)):
 		return errors.New("policy: --method: want jwt, api_key, proxy or none")
 	}
-	example := caller.Caller{Method: caller.Method(*method), Subject: *subject}
+	example := guard.Caller{Method: guard.Method(*method), Subject: *subject}
 	if err := json.Unmarshal([]byte(*claims), &example.Claims); err != nil {
 		return errors.New("policy: --claims: want a JSON object")
 	}
 	var c config
 	mistakes := []error{loadDotEnv(), load(&c.signer), load(&c.caller)}
-	rules, err := caller.NewRules(c.caller)
+	rules, err := guard.NewRules(c.caller)
 	credentials := signer.Credentials{} // it signs nothing
 	s, signerErr := signer.New(c.signer, credentials, time.Now)
 	if err := wrongConfiguration(append(mistakes, err, signerErr)...); err != nil {
@@ -427,7 +427,7 @@ func help() error {
 	fmt.Print(usage)
 	const row = "{{range .}}{{usage_key .}}\t{{usage_default .}}\t{{usage_description .}}\n{{end}}"
 	table := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
-	for _, spec := range []any{&signer.Config{}, &caller.Config{}, &handler.Config{}, &telemetry.Config{}} {
+	for _, spec := range []any{&signer.Config{}, &guard.Config{}, &handler.Config{}, &telemetry.Config{}} {
 		if err := envconfig.Usagef("", spec, table, row); err != nil {
 			return fmt.Errorf("help: %w", err)
 		}

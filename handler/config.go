@@ -7,24 +7,24 @@ import (
 	"strings"
 	"time"
 
-	"videosdk-auth-endpoint/handler/caller"
+	"videosdk-auth-endpoint/internal/guard"
 
 	"github.com/labstack/gommon/bytes"
 )
 
 // Config is what the environment sets of the HTTP side.
 type Config struct {
-	Port            uint16         `default:"4000"  desc:"the port that serves tokens; 0 takes a free one" envconfig:"PORT"`
-	AdminPort       *uint16        `desc:"a port of their own for health and metrics, which then leave PORT" envconfig:"ADMIN_PORT"`
-	TokenPath       string         `default:"/"      desc:"the path of the token route" envconfig:"TOKEN_PATH"`
-	Origins         Origins        `default:"*"      desc:"the web origins that may read answers, comma-separated, or * for all; https://*.example.com is every subdomain" envconfig:"CORS_ALLOWED_ORIGINS"`
-	BodyLimit       Size           `default:"100KiB" desc:"the largest request body; B, kB, KiB, MB or MiB" envconfig:"BODY_LIMIT"`
-	TrustedProxies  caller.Proxies `desc:"the addresses or CIDR ranges of proxies whose X-Forwarded-For and AUTH_PROXY_HEADER are believed, comma-separated; none: client addresses come from the connection" envconfig:"TRUSTED_PROXIES"`
-	RateLimit       float64        `default:"0" desc:"how many requests a second each caller may make of this replica; 0 for no limit" envconfig:"RATE_LIMIT"`
-	RateBurst       uint32         `default:"10" desc:"how many requests a caller may make at once before RATE_LIMIT counts; 1 or more" envconfig:"RATE_LIMIT_BURST"`
-	Playground      bool           `default:"false"  desc:"true serves a page to try requests on, at GET /" envconfig:"PLAYGROUND"`
-	ShutdownDelay   time.Duration  `default:"5s"     desc:"how long requests are still taken after SIGTERM while /readyz says 503, so that load balancers can look away; SIGINT skips it" envconfig:"SHUTDOWN_DELAY"`
-	ShutdownTimeout time.Duration  `default:"15s"    desc:"how long requests under way may take after that" envconfig:"SHUTDOWN_TIMEOUT"`
+	Port            uint16        `default:"4000"  desc:"the port that serves tokens; 0 takes a free one" envconfig:"PORT"`
+	AdminPort       *uint16       `desc:"a port of their own for health and metrics, which then leave PORT" envconfig:"ADMIN_PORT"`
+	TokenPath       string        `default:"/"      desc:"the path of the token route" envconfig:"TOKEN_PATH"`
+	Origins         Origins       `default:"*"      desc:"the web origins that may read answers, comma-separated, or * for all; https://*.example.com is every subdomain" envconfig:"CORS_ALLOWED_ORIGINS"`
+	BodyLimit       Size          `default:"100KiB" desc:"the largest request body; B, kB, KiB, MB or MiB" envconfig:"BODY_LIMIT"`
+	TrustedProxies  guard.Proxies `desc:"the addresses or CIDR ranges of proxies whose X-Forwarded-For and AUTH_PROXY_HEADER are believed, comma-separated; none: client addresses come from the connection" envconfig:"TRUSTED_PROXIES"`
+	RateLimit       float64       `default:"0" desc:"how many requests a second each caller may make of this replica; 0 for no limit" envconfig:"RATE_LIMIT"`
+	RateBurst       uint32        `default:"10" desc:"how many requests a caller may make at once before RATE_LIMIT counts; 1 or more" envconfig:"RATE_LIMIT_BURST"`
+	Playground      bool          `default:"false"  desc:"true serves a page to try requests on, at GET /" envconfig:"PLAYGROUND"`
+	ShutdownDelay   time.Duration `default:"5s"     desc:"how long requests are still taken after SIGTERM while /readyz says 503, so that load balancers can look away; SIGINT skips it" envconfig:"SHUTDOWN_DELAY"`
+	ShutdownTimeout time.Duration `default:"15s"    desc:"how long requests under way may take after that" envconfig:"SHUTDOWN_TIMEOUT"`
 }
 
 // Validate returns every mistake of the settings, joined.

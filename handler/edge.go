@@ -3,7 +3,7 @@ package handler
 import (
 	"net/http"
 
-	"videosdk-auth-endpoint/handler/caller"
+	"videosdk-auth-endpoint/internal/guard"
 
 	"github.com/labstack/echo/v4"
 )
@@ -11,7 +11,7 @@ import (
 // mount has Echo do the three things that it is here for: it finds the route of a request, it says whether a path has
 // another method, and it finds the client's address behind trusted proxies. Everything else is ours, and no other file
 // knows Echo.
-func mount(t table, proxies caller.Proxies, serve func(http.ResponseWriter, *http.Request, *route, string)) http.Handler {
+func mount(t table, proxies guard.Proxies, serve func(http.ResponseWriter, *http.Request, *route, string)) http.Handler {
 	e := echo.New()
 	e.IPExtractor = clientAddress(proxies)
 	for _, r := range t.served() {
@@ -30,7 +30,7 @@ func mount(t table, proxies caller.Proxies, serve func(http.ResponseWriter, *htt
 }
 
 // clientAddress is that of the connection, or the one that trusted proxies tell of.
-func clientAddress(proxies caller.Proxies) echo.IPExtractor {
+func clientAddress(proxies guard.Proxies) echo.IPExtractor {
 	if len(proxies) == 0 {
 		return echo.ExtractIPDirect()
 	}

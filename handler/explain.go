@@ -7,7 +7,7 @@ import (
 	"os"
 	"strings"
 
-	"videosdk-auth-endpoint/handler/caller"
+	"videosdk-auth-endpoint/internal/guard"
 	"videosdk-auth-endpoint/signer"
 )
 
@@ -60,28 +60,28 @@ func explainInvalid(_ limits, err error, _ http.Header) []fault {
 
 // unauthenticated says what is wrong with a credential. It tells whoever sent the credential nothing that they could not
 // read in it themselves.
-var unauthenticated = map[caller.Reason]string{
-	caller.Missing:        "must be Bearer and a token: sign in first",
-	caller.Malformed:      "must be Bearer, one space and one token, once",
-	caller.Algorithm:      "must be a token with an asymmetric signature, such as RS256 or ES256",
-	caller.UnknownKey:     "must be a token that is signed by a key of the provider",
-	caller.Signature:      "must be a token with the provider's signature",
-	caller.Issuer:         "must be a token of the provider: another issuer made this one",
-	caller.Audience:       "must be a token for this service: this one was made for another audience",
-	caller.Expired:        "must be a token that has not expired: sign in again",
-	caller.NotYetValid:    "must be a token that is valid already",
-	caller.Claims:         "must be a token with exp, sub, iss and aud",
-	caller.Lifetime:       "must be a token that expires sooner",
-	caller.UnknownAPIKey:  "must be an API key that is known here",
-	caller.UntrustedProxy: "must come through the sign-in proxy",
+var unauthenticated = map[guard.Reason]string{
+	guard.Missing:        "must be Bearer and a token: sign in first",
+	guard.Malformed:      "must be Bearer, one space and one token, once",
+	guard.Algorithm:      "must be a token with an asymmetric signature, such as RS256 or ES256",
+	guard.UnknownKey:     "must be a token that is signed by a key of the provider",
+	guard.Signature:      "must be a token with the provider's signature",
+	guard.Issuer:         "must be a token of the provider: another issuer made this one",
+	guard.Audience:       "must be a token for this service: this one was made for another audience",
+	guard.Expired:        "must be a token that has not expired: sign in again",
+	guard.NotYetValid:    "must be a token that is valid already",
+	guard.Claims:         "must be a token with exp, sub, iss and aud",
+	guard.Lifetime:       "must be a token that expires sooner",
+	guard.UnknownAPIKey:  "must be an API key that is known here",
+	guard.UntrustedProxy: "must come through the sign-in proxy",
 }
 
 // refusal is the error's, or an empty one.
-func refusal(err error) caller.RefusalError {
-	if refusal, ok := errors.AsType[*caller.RefusalError](err); ok {
+func refusal(err error) guard.RefusalError {
+	if refusal, ok := errors.AsType[*guard.RefusalError](err); ok {
 		return *refusal
 	}
-	return caller.RefusalError{}
+	return guard.RefusalError{}
 }
 
 func explainUnauthenticated(_ limits, err error, header http.Header) []fault {
@@ -91,7 +91,7 @@ func explainUnauthenticated(_ limits, err error, header http.Header) []fault {
 		return nil
 	}
 	challenge := `Bearer realm="videosdk-auth-endpoint"`
-	if reason != caller.Missing {
+	if reason != guard.Missing {
 		challenge += fmt.Sprintf(`, error="invalid_token", error_description=%q`, text)
 	}
 	header["Www-Authenticate"] = []string{challenge}
@@ -100,9 +100,9 @@ func explainUnauthenticated(_ limits, err error, header http.Header) []fault {
 
 func explainDenied(_ limits, err error, _ http.Header) []fault {
 	switch r := refusal(err); r.Reason { //nolint:exhaustive // the others are other rows', as a test checks
-	case caller.PolicyDenied, caller.PolicyError:
+	case guard.PolicyDenied, guard.PolicyError:
 		return one("policy", "denied this request")
-	case caller.Identity:
+	case guard.Identity:
 		return one("caller", "must have a name that can be in a token: "+r.Detail)
 	}
 	return nil
@@ -140,7 +140,7 @@ func explainUnsupported(_ limits, err error, _ http.Header) []fault {
 }
 
 func explainTooMany(_ limits, err error, header http.Header) []fault {
-	if refusal(err).Reason != caller.RateLimited {
+	if refusal(err).Reason != guard.RateLimited {
 		return nil
 	}
 	limited, ok := errors.AsType[*rateError](err)
@@ -152,7 +152,7 @@ func explainTooMany(_ limits, err error, header http.Header) []fault {
 }
 
 func explainNoKeys(_ limits, err error, header http.Header) []fault {
-	if refusal(err).Reason == caller.KeysUnavailable {
+	if refusal(err).Reason == guard.KeysUnavailable {
 		header.Set("Retry-After", "1")
 	} else if !errors.Is(err, errNoKeySet) {
 		return nil

@@ -6,7 +6,7 @@ import (
 	"os"
 	"time"
 
-	"videosdk-auth-endpoint/handler/caller"
+	"videosdk-auth-endpoint/internal/guard"
 	"videosdk-auth-endpoint/signer"
 )
 
@@ -24,21 +24,21 @@ type failure struct {
 
 // access is what the API's description must know of who gets tokens.
 type access struct {
-	*caller.Guard
+	*guard.Guard
 	limited bool
 }
 
 // failures are all of them, in the order of the API's description. The log, the metrics and the description know no other.
 var failures = []failure{
 	{400, "A rule is broken, or the body is no JSON object", nil, []error{exampleInvalid(), &malformedError{"must be a JSON object"}}, explainInvalid},
-	{401, "The caller is not authenticated; WWW-Authenticate says why", func(a access) bool { return !a.Open() }, []error{&caller.RefusalError{Reason: caller.Missing}}, explainUnauthenticated},
-	{403, "The policy denied it, or the caller has no name that can be in a token", func(a access) bool { return a.Denies() }, []error{&caller.RefusalError{Reason: caller.PolicyDenied}}, explainDenied},
+	{401, "The caller is not authenticated; WWW-Authenticate says why", func(a access) bool { return !a.Open() }, []error{&guard.RefusalError{Reason: guard.Missing}}, explainUnauthenticated},
+	{403, "The policy denied it, or the caller has no name that can be in a token", func(a access) bool { return a.Denies() }, []error{&guard.RefusalError{Reason: guard.PolicyDenied}}, explainDenied},
 	{408, "The body took longer than 10 s to arrive", nil, []error{&bodyError{os.ErrDeadlineExceeded}}, explainSlow},
 	{413, "The body is too large", nil, []error{&bodyError{&http.MaxBytesError{}}}, explainTooLarge},
 	{415, "A charset other than UTF-8, or a compressed body", nil, []error{errCharset, errEncoding}, explainUnsupported},
 	{429, "The caller asks too often; Retry-After says how many seconds to wait", func(a access) bool { return a.limited }, []error{&rateError{&refusedForRate, time.Second}}, explainTooMany},
 	{500, "The endpoint's mistake: its log has the X-Request-Id", nil, []error{errors.New("any other")}, nil},
-	{503, "The provider's keys were not fetched yet", func(a access) bool { return a.Takes(caller.JWT) }, []error{&caller.RefusalError{Reason: caller.KeysUnavailable}}, explainNoKeys},
+	{503, "The provider's keys were not fetched yet", func(a access) bool { return a.Takes(guard.JWT) }, []error{&guard.RefusalError{Reason: guard.KeysUnavailable}}, explainNoKeys},
 	{503, "", nil, []error{errDraining}, explainDraining},
 	{404, "", nil, []error{errNothingHere}, explainNothingHere},
 	{405, "", nil, []error{&methodError{"OPTIONS, GET"}}, explainMethod},

@@ -13,7 +13,7 @@ import (
 	"unicode/utf16"
 
 	"videosdk-auth-endpoint/handler"
-	"videosdk-auth-endpoint/handler/caller"
+	"videosdk-auth-endpoint/internal/guard"
 	"videosdk-auth-endpoint/signer"
 	"videosdk-auth-endpoint/telemetry"
 
@@ -41,7 +41,7 @@ func FuzzToken(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	h := handler.New(config(f), guard(f, config(f)), newSigner(f), requests(new(telemetry.Log)), http.NotFoundHandler(), new(telemetry.Log))
+	h := handler.New(config(f), newGuard(f, config(f)), newSigner(f), requests(new(telemetry.Log)), http.NotFoundHandler(), new(telemetry.Log))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		recorder := httptest.NewRecorder()
 		h.Public.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", bytes.NewReader(body)))
@@ -168,7 +168,7 @@ func FuzzConfig(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, decoder := range []envconfig.Decoder{new(handler.Origins), new(caller.Proxies), new(handler.Size)} {
+		for _, decoder := range []envconfig.Decoder{new(handler.Origins), new(guard.Proxies), new(handler.Size)} {
 			if err := decoder.Decode(text); err != nil && len(text) > 12 && strings.Contains(err.Error(), text) {
 				t.Errorf("%T quotes %q: %v", decoder, text, err)
 			}

@@ -17,7 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"videosdk-auth-endpoint/handler"
-	"videosdk-auth-endpoint/handler/caller"
+	"videosdk-auth-endpoint/internal/guard"
 	"videosdk-auth-endpoint/signer"
 	"videosdk-auth-endpoint/telemetry"
 )
@@ -108,7 +108,7 @@ func TestUnauthenticated(t *testing.T) {
 
 // TestEveryRefusalIsExplained: a reason without words would be an empty answer.
 func TestEveryRefusalIsExplained(t *testing.T) {
-	for _, reason := range caller.Reasons {
+	for _, reason := range guard.Reasons {
 		status, text := handler.ExplainRefusal(reason)
 		if status < 400 || text == "" {
 			t.Errorf("%s: %d %q", reason, status, text)
@@ -227,7 +227,7 @@ func TestIdentityOfTheCaller(t *testing.T) {
 		log := new(bytes.Buffer)
 		logger := telemetry.NewLog(telemetry.Config{LogFormat: "json", LogHashKey: "0123456789abcdef"}, zerolog.SyncWriter(log), nil)
 		c := config(t, "AUTH_API_KEYS_FILE="+keysFile(t))
-		url := serve(t, handler.New(c, guard(t, c), newSigner(t), requests(logger), http.NotFoundHandler(), logger).Public)
+		url := serve(t, handler.New(c, newGuard(t, c), newSigner(t), requests(logger), http.NotFoundHandler(), logger).Public)
 		send(t, "POST", url, as("alice"), strings.NewReader(`{"sessionName":"a","role":1}`))
 		if line := lastLine(t, log); line["caller"] != logger.Name("alice") || strings.Contains(log.String(), "alice") {
 			t.Errorf("log %v", line)

@@ -8,7 +8,7 @@ import (
 	"runtime/debug"
 	"time"
 
-	"videosdk-auth-endpoint/handler/caller"
+	"videosdk-auth-endpoint/internal/guard"
 	"videosdk-auth-endpoint/signer"
 	"videosdk-auth-endpoint/telemetry"
 )
@@ -31,24 +31,24 @@ type Handler struct {
 
 // New returns a handler that answers the guard's callers with the signer's tokens, and tells telemetry of every request.
 // The configuration must be valid.
-func New(c Config, guard *caller.Guard, s signer.Signer, requests *telemetry.Requests, metrics http.Handler, log *telemetry.Log) *Handler {
+func New(c Config, g *guard.Guard, s signer.Signer, requests *telemetry.Requests, metrics http.Handler, log *telemetry.Log) *Handler {
 	h := &Handler{
 		config:      c,
 		limits:      limits{c.TokenPath, int64(c.BodyLimit)},
-		crossOrigin: crossOrigin{c.Origins, guard.ByCookie()},
-		health:      &health{hasKeys: guard.Ready},
+		crossOrigin: crossOrigin{c.Origins, g.ByCookie()},
+		health:      &health{hasKeys: g.Ready},
 		connections: newConnections(),
 		requests:    requests,
 		log:         log,
 	}
-	post := &tokens{guard, newLimiter(c.RateLimit, int(c.RateBurst)), s, int64(c.BodyLimit)}
+	post := &tokens{g, newLimiter(c.RateLimit, int(c.RateBurst)), s, int64(c.BodyLimit)}
 	description := &page{summary: "This description", mediaType: mediaJSON}
 	routes := newTable(c.TokenPath, c.Playground, answers{
 		token: post.answer, live: h.health.live, ready: h.health.ready,
 		metrics: func(x *exchange) error { metrics.ServeHTTP(x, x.Request); return nil },
 		about:   aboutPage(c.TokenPath), description: description,
 	})
-	description.fill(describe(api{c.TokenPath, routes, s.Properties(), access{guard, c.RateLimit > 0}, h.limits}).json())
+	description.fill(describe(api{c.TokenPath, routes, s.Properties(), access{g, c.RateLimit > 0}, h.limits}).json())
 	requests.Expect(routes.series(), func() bool { return h.health.check() == nil })
 	if c.AdminPort == nil {
 		h.Public = mount(routes, c.TrustedProxies, h.serve)

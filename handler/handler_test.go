@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"videosdk-auth-endpoint/handler"
-	"videosdk-auth-endpoint/handler/caller"
+	"videosdk-auth-endpoint/internal/guard"
 	"videosdk-auth-endpoint/signer"
 	"videosdk-auth-endpoint/telemetry"
 
@@ -78,14 +78,14 @@ func config(t testing.TB, variables ...string) handler.Config {
 	return c
 }
 
-// guard is the one that the environment sets up: open, unless config was given variables.
-func guard(t testing.TB, c handler.Config) *caller.Guard {
+// newGuard returns the one that the environment sets up: open, unless config was given variables.
+func newGuard(t testing.TB, c handler.Config) *guard.Guard {
 	t.Helper()
-	var about caller.Config
+	var about guard.Config
 	if err := envconfig.Process("", &about); err != nil {
 		t.Fatal(err)
 	}
-	g, err := caller.New(about, c.TrustedProxies, time.Now)
+	g, err := guard.New(about, c.TrustedProxies, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func newHandler(t testing.TB, s signer.Signer, variables ...string) (*handler.Ha
 	log := new(bytes.Buffer)
 	logger := telemetry.NewLog(telemetry.Config{LogLevel: zerolog.DebugLevel, LogFormat: "json"}, zerolog.SyncWriter(log), nil)
 	c := config(t, variables...)
-	return handler.New(c, guard(t, c), s, requests(logger), http.NotFoundHandler(), logger), log
+	return handler.New(c, newGuard(t, c), s, requests(logger), http.NotFoundHandler(), logger), log
 }
 
 // serve returns the URL of a handler that is served for real.

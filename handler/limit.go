@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"time"
 
-	"videosdk-auth-endpoint/handler/caller"
+	"videosdk-auth-endpoint/internal/guard"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
@@ -33,7 +33,7 @@ func newLimiter(perSecond float64, burst int) *limiter {
 }
 
 // allow refuses a caller who asks too often. Its error is a *rateError.
-func (l *limiter) allow(c *caller.Caller, client string) error {
+func (l *limiter) allow(c *guard.Caller, client string) error {
 	if l == nil {
 		return nil
 	}
@@ -55,8 +55,8 @@ func (l *limiter) allow(c *caller.Caller, client string) error {
 
 // limitKey names whom the limit counts for: the caller or, where the endpoint is open, the client's address. An IPv6
 // client has 2^64 addresses, all in one network, which counts as one.
-func limitKey(c *caller.Caller, client string) string {
-	if c.Method != caller.None {
+func limitKey(c *guard.Caller, client string) string {
+	if c.Method != guard.None {
 		return string(c.Method) + " " + c.Subject
 	}
 	addr, err := netip.ParseAddr(client)
@@ -67,7 +67,7 @@ func limitKey(c *caller.Caller, client string) string {
 	return network.String()
 }
 
-var refusedForRate = caller.RefusalError{Reason: caller.RateLimited}
+var refusedForRate = guard.RefusalError{Reason: guard.RateLimited}
 
 // rateError says when the caller may come again.
 type rateError struct {

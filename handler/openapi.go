@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strconv"
 
-	"videosdk-auth-endpoint/handler/caller"
+	"videosdk-auth-endpoint/internal/guard"
 	"videosdk-auth-endpoint/signer"
 )
 
@@ -102,16 +102,16 @@ func (a *api) failure(f failure) member {
 
 // securitySchemes are what callers send: any of them is enough. What a proxy adds is not theirs to send.
 func (a *api) securitySchemes() (schemes object, anyOf []object) {
-	if a.access.Takes(caller.JWT) {
+	if a.access.Takes(guard.JWT) {
 		schemes = append(schemes, member{"user", object{{"type", "http"}, {"scheme", "bearer"}, {"bearerFormat", "JWT"}, {"description", "a user's token, of the OpenID provider"}}})
 	}
-	if a.access.Takes(caller.APIKey) {
+	if a.access.Takes(guard.APIKey) {
 		schemes = append(schemes, member{"backend", object{{"type", "http"}, {"scheme", "bearer"}, {"description", "an API key (vsk_…)"}}})
 	}
 	for _, scheme := range schemes {
 		anyOf = append(anyOf, object{{scheme.name, []string{}}})
 	}
-	if a.access.Takes(caller.Proxy) {
+	if a.access.Takes(guard.Proxy) {
 		anyOf = append(anyOf, object{})
 	}
 	return schemes, anyOf

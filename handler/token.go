@@ -7,13 +7,13 @@ import (
 	"net/http"
 	"sync"
 
-	"videosdk-auth-endpoint/handler/caller"
+	"videosdk-auth-endpoint/internal/guard"
 	"videosdk-auth-endpoint/signer"
 )
 
 // tokens answers POST on the token path.
 type tokens struct {
-	guard     *caller.Guard
+	guard     *guard.Guard
 	limiter   *limiter
 	signer    signer.Signer
 	bodyLimit int64

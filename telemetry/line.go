@@ -5,7 +5,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"videosdk-auth-endpoint/handler/caller"
+	"videosdk-auth-endpoint/internal/guard"
 )
 
 // request writes the request's line, which for an issued token is the audit line too.
@@ -23,7 +23,7 @@ func (l *Log) request(r *Record, decision string) {
 		Str("client", r.Client)
 	open := false
 	if c := r.Caller; c != nil {
-		open = c.Method == caller.None
+		open = c.Method == guard.None
 		l.caller(e, c)
 	}
 	if decision != "" && !open {
@@ -44,12 +44,12 @@ func (l *Log) request(r *Record, decision string) {
 	e.Err(r.Err).Msg("request")
 }
 
-func (l *Log) caller(e *zerolog.Event, c *caller.Caller) {
-	if c.Method == caller.None {
+func (l *Log) caller(e *zerolog.Event, c *guard.Caller) {
+	if c.Method == guard.None {
 		return
 	}
 	name := c.Subject
-	if c.Method != caller.APIKey { // the others are people
+	if c.Method != guard.APIKey { // the others are people
 		name = l.Name(name)
 	}
 	e.Str("caller_method", string(c.Method)).Str("caller", clip(name))

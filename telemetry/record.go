@@ -7,7 +7,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"videosdk-auth-endpoint/handler/caller"
+	"videosdk-auth-endpoint/internal/guard"
 	"videosdk-auth-endpoint/signer"
 )
 
@@ -18,8 +18,8 @@ type Record struct {
 	Route   string // empty where nothing is served
 	Admin   bool   // health and metrics: no span, and a line at debug
 	Client  string
-	Caller  *caller.Caller // nil until it is known
-	Grant   *signer.Grant  // what the token says that was sent; nil where none was
+	Caller  *guard.Caller // nil until it is known
+	Grant   *signer.Grant // what the token says that was sent; nil where none was
 	Status  int
 	Took    time.Duration
 	Err     error  // why the request failed
@@ -32,7 +32,7 @@ const allowed = "allowed"
 // decision says whether the caller got a token, or why not; empty where a request did not come so far.
 func (r *Record) decision() string {
 	if r.Err != nil {
-		if refusal, ok := errors.AsType[*caller.RefusalError](r.Err); ok {
+		if refusal, ok := errors.AsType[*guard.RefusalError](r.Err); ok {
 			return string(refusal.Reason)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.opentelemetry.io/otel/trace"
 
-	"videosdk-auth-endpoint/handler/caller"
+	"videosdk-auth-endpoint/internal/guard"
 	"videosdk-auth-endpoint/signer"
 	"videosdk-auth-endpoint/telemetry"
 )
@@ -161,13 +161,13 @@ func TestCounts(t *testing.T) {
 func TestCountsOfCallers(t *testing.T) {
 	m, registry := newMetrics(t)
 	requests := telemetry.NewRequests(m, nil, new(telemetry.Log))
-	refused := func(r caller.Reason) error { return &caller.RefusalError{Reason: r} }
-	jwt, none := &caller.Caller{Method: caller.JWT}, &caller.Caller{Method: caller.None}
+	refused := func(r guard.Reason) error { return &guard.RefusalError{Reason: r} }
+	jwt, none := &guard.Caller{Method: guard.JWT}, &guard.Caller{Method: guard.None}
 	for _, e := range []telemetry.Record{
 		{Route: "/", Status: 200, Caller: jwt, Grant: new(signer.Grant)},
 		{Route: "/", Status: 200, Caller: none, Grant: new(signer.Grant)},
 		{Route: "/", Status: 400, Caller: jwt},
-		{Route: "/", Status: 401, Err: refused(caller.Expired)},
+		{Route: "/", Status: 401, Err: refused(guard.Expired)},
 		{Route: "/", Status: 401, Err: refused("a reason that there is not")},
 		{Status: 404},
 	} {

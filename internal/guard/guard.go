@@ -1,6 +1,6 @@
-// Package caller answers who calls and what they may have: it authenticates requests by users' tokens, API keys or a
+// Package guard answers who calls and what they may have: it authenticates requests by users' tokens, API keys or a
 // proxy's word, and asks the policy whether a caller may have a grant. It knows HTTP's headers, but not Echo.
-package caller
+package guard
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package caller_test
+package guard_test
 
 import (
 	"crypto"
@@ -17,7 +17,7 @@ import (
 	"github.com/MicahParks/jwkset"
 	"github.com/golang-jwt/jwt/v5"
 
-	"videosdk-auth-endpoint/handler/caller"
+	"videosdk-auth-endpoint/internal/guard"
 )
 
 // now is the time of every test.
@@ -136,32 +136,32 @@ func (p *provider) good(t testing.TB, other jwt.MapClaims) string {
 }
 
 // config is one of users' tokens by this provider.
-func (p *provider) config() caller.Config {
-	return caller.Config{Issuer: p.URL, Audience: []string{"app"}, MaxTTL: 24 * time.Hour, RefreshInterval: time.Hour, IdentityProperty: "userIdentity"}
+func (p *provider) config() guard.Config {
+	return guard.Config{Issuer: p.URL, Audience: []string{"app"}, MaxTTL: 24 * time.Hour, RefreshInterval: time.Hour, IdentityProperty: "userIdentity"}
 }
 
 // start returns a running guard, and what its key set's fetches come to.
-func start(t testing.TB, c caller.Config, trusted ...string) (*caller.Guard, <-chan error) {
+func start(t testing.TB, c guard.Config, trusted ...string) (*guard.Guard, <-chan error) {
 	t.Helper()
-	guard := newGuard(t, c, clock, trusted...)
+	g := newGuard(t, c, clock, trusted...)
 	fetched := make(chan error, 100)
-	go guard.Run(t.Context(), http.DefaultTransport, nil, caller.Events{KeySet: func(err error) { fetched <- err }})
-	return guard, fetched
+	go g.Run(t.Context(), http.DefaultTransport, nil, guard.Events{KeySet: func(err error) { fetched <- err }})
+	return g, fetched
 }
 
 // verifying returns a guard that has fetched its keys.
-func verifying(t testing.TB, c caller.Config) *caller.Guard {
+func verifying(t testing.TB, c guard.Config) *guard.Guard {
 	t.Helper()
-	guard, fetched := start(t, c)
-	if err := <-fetched; err != nil || !guard.Ready() {
-		t.Fatalf("%v, ready %v", err, guard.Ready())
+	g, fetched := start(t, c)
+	if err := <-fetched; err != nil || !g.Ready() {
+		t.Fatalf("%v, ready %v", err, g.Ready())
 	}
-	return guard
+	return g
 }
 
-func newGuard(t testing.TB, c caller.Config, clock func() time.Time, trusted ...string) *caller.Guard {
+func newGuard(t testing.TB, c guard.Config, clock func() time.Time, trusted ...string) *guard.Guard {
 	t.Helper()
-	var proxies caller.Proxies
+	var proxies guard.Proxies
 	for _, network := range trusted {
 		if err := proxies.Decode(network); err != nil {
 			t.Fatal(err)
@@ -170,11 +170,11 @@ func newGuard(t testing.TB, c caller.Config, clock func() time.Time, trusted ...
 	if c.MaxTTL == 0 {
 		c.MaxTTL, c.RefreshInterval, c.IdentityProperty = 24*time.Hour, time.Hour, "userIdentity"
 	}
-	guard, err := caller.New(c, proxies, clock)
+	g, err := guard.New(c, proxies, clock)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return guard
+	return g
 }
 
 // ask is a request with these Authorization headers.

@@ -1,4 +1,4 @@
-package caller_test
+package guard_test
 
 import (
 	"errors"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"videosdk-auth-endpoint/handler/caller"
+	"videosdk-auth-endpoint/internal/guard"
 )
 
 // FuzzAuthorization sends any Authorization headers: nothing but the one key and the one token is let in, and a refusal
@@ -18,7 +18,7 @@ func FuzzAuthorization(f *testing.F) {
 	key, line := newKey(f, "backend")
 	c := p.config()
 	c.APIKeysFile = keysFile(f, line)
-	guard := verifying(f, c)
+	g := verifying(f, c)
 	good := p.good(f, nil)
 	for _, seed := range []string{
 		"Bearer " + key, "Bearer " + good, "bearer " + good + "=", "Bearer", "Bearer  x", "Basic eDp5", "Bearer a.b.c", "Bearer " + good + "\n", "",
@@ -34,7 +34,7 @@ func FuzzAuthorization(f *testing.F) {
 		if second != "" {
 			r.Header["Authorization"] = []string{first, second}
 		}
-		got, err := guard.Authenticate(r)
+		got, err := g.Authenticate(r)
 		scheme, credential, _ := strings.Cut(first, " ")
 		valid := second == "" && strings.EqualFold(scheme, "Bearer") && (credential == key || credential == good)
 		if valid != (err == nil) || valid != (got != nil) {
@@ -43,7 +43,7 @@ func FuzzAuthorization(f *testing.F) {
 		if err == nil {
 			return
 		}
-		if _, ok := errors.AsType[*caller.RefusalError](err); !ok {
+		if _, ok := errors.AsType[*guard.RefusalError](err); !ok {
 			t.Fatalf("%T", err)
 		}
 		if len(credential) > 20 && strings.Contains(err.Error(), credential) {
@@ -62,7 +62,7 @@ func FuzzAPIKeysFile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		file := dir + "/keys"
 		write(t, file, text)
-		_, err := caller.New(caller.Config{APIKeysFile: file, MaxTTL: 1 << 40, RefreshInterval: 1 << 40, IdentityProperty: "userKey"}, nil, clock)
+		_, err := guard.New(guard.Config{APIKeysFile: file, MaxTTL: 1 << 40, RefreshInterval: 1 << 40, IdentityProperty: "userKey"}, nil, clock)
 		if err == nil {
 			if len(strings.Fields(text)) < 2 {
 				t.Fatalf("%q has a key", text)
@@ -86,15 +86,15 @@ func FuzzPolicy(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	who := &caller.Caller{Method: caller.JWT, Subject: "alice", Claims: map[string]any{"groups": []any{"teachers", 1.0, nil}, "a": map[string]any{"b": []any{true}}}}
+	who := &guard.Caller{Method: guard.JWT, Subject: "alice", Claims: map[string]any{"groups": []any{"teachers", 1.0, nil}, "a": map[string]any{"b": []any{true}}}}
 	g := grant(f, map[string]any{"geoRegions": "DE"})
 	f.Fuzz(func(t *testing.T, text string) {
-		policy, err := caller.NewPolicy(caller.Config{Policy: text})
+		policy, err := guard.NewPolicy(guard.Config{Policy: text})
 		if err != nil || policy == nil {
 			return
 		}
 		if err := policy.Allow(who, g); err != nil {
-			if _, ok := errors.AsType[*caller.RefusalError](err); !ok {
+			if _, ok := errors.AsType[*guard.RefusalError](err); !ok {
 				t.Fatalf("%T %v", err, err)
 			}
 		}

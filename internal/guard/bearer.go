@@ -1,4 +1,4 @@
-package caller
+package guard
 
 import (
 	"net/http"

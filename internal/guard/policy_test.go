@@ -1,4 +1,4 @@
-package caller_test
+package guard_test
 
 import (
 	"maps"
@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"videosdk-auth-endpoint/handler/caller"
+	"videosdk-auth-endpoint/internal/guard"
 	"videosdk-auth-endpoint/signer"
 )
 
@@ -42,9 +42,9 @@ func grant(t testing.TB, properties map[string]any) *signer.Grant {
 	return g
 }
 
-func newPolicy(t testing.TB, text string) *caller.Policy {
+func newPolicy(t testing.TB, text string) *guard.Policy {
 	t.Helper()
-	policy, err := caller.NewPolicy(caller.Config{Policy: text})
+	policy, err := guard.NewPolicy(guard.Config{Policy: text})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,51 +52,51 @@ func newPolicy(t testing.TB, text string) *caller.Policy {
 }
 
 func TestPolicy(t *testing.T) {
-	teacher := &caller.Caller{Method: caller.JWT, Subject: "alice", Claims: map[string]any{
+	teacher := &guard.Caller{Method: guard.JWT, Subject: "alice", Claims: map[string]any{
 		"groups": []any{"staff", "teachers"}, "tenant": "acme", "level": 3.0, "admin": true, "address": map[string]any{"country": "DE"},
 	}}
-	pupil := &caller.Caller{Method: caller.JWT, Subject: "bob", Claims: map[string]any{"groups": []any{"pupils"}, "tenant": "globex"}}
-	backend := &caller.Caller{Method: caller.APIKey, Subject: "backend"}
-	nobody := &caller.Caller{Method: caller.None}
+	pupil := &guard.Caller{Method: guard.JWT, Subject: "bob", Claims: map[string]any{"groups": []any{"pupils"}, "tenant": "globex"}}
+	backend := &guard.Caller{Method: guard.APIKey, Subject: "backend"}
+	nobody := &guard.Caller{Method: guard.None}
 	host := map[string]any{"role": 1}
 	for _, test := range []struct {
 		name, policy string
-		caller       *caller.Caller
+		caller       *guard.Caller
 		request      map[string]any
-		refused      caller.Reason // empty: allowed
+		refused      guard.Reason // empty: allowed
 	}{
 		{"everything", `true`, nobody, host, ""},
-		{"nothing", `false`, teacher, nil, caller.PolicyDenied},
+		{"nothing", `false`, teacher, nil, guard.PolicyDenied},
 		{"only teachers host: a teacher", `request.role == 0 || "teachers" in caller.claims.groups`, teacher, host, ""},
-		{"only teachers host: a pupil", `request.role == 0 || "teachers" in caller.claims.groups`, pupil, host, caller.PolicyDenied},
+		{"only teachers host: a pupil", `request.role == 0 || "teachers" in caller.claims.groups`, pupil, host, guard.PolicyDenied},
 		{"only teachers host: a pupil joins", `request.role == 0 || "teachers" in caller.claims.groups`, pupil, nil, ""},
-		{"only teachers host: a key has no groups", `request.role == 0 || "teachers" in caller.claims.groups`, backend, host, caller.PolicyError},
-		{"a claim that may be missing", `"teachers" in caller.claims.?groups.orValue([])`, backend, host, caller.PolicyDenied},
-		{"a claim that may be missing, tested", `has(caller.claims.groups) && "teachers" in caller.claims.groups`, backend, host, caller.PolicyDenied},
+		{"only teachers host: a key has no groups", `request.role == 0 || "teachers" in caller.claims.groups`, backend, host, guard.PolicyError},
+		{"a claim that may be missing", `"teachers" in caller.claims.?groups.orValue([])`, backend, host, guard.PolicyDenied},
+		{"a claim that may be missing, tested", `has(caller.claims.groups) && "teachers" in caller.claims.groups`, backend, host, guard.PolicyDenied},
 		{"the tenant's sessions", `request.sessionName.startsWith(caller.claims.tenant + "-")`, teacher, nil, ""},
-		{"another tenant's sessions", `request.sessionName.startsWith(caller.claims.tenant + "-")`, pupil, nil, caller.PolicyDenied},
+		{"another tenant's sessions", `request.sessionName.startsWith(caller.claims.tenant + "-")`, pupil, nil, guard.PolicyDenied},
 		{"themselves", `request.userIdentity == caller.subject`, teacher, map[string]any{"userIdentity": "alice"}, ""},
-		{"somebody else", `request.userIdentity == caller.subject`, teacher, map[string]any{"userIdentity": "bob"}, caller.PolicyDenied},
-		{"nobody in particular", `request.userIdentity == caller.subject`, teacher, nil, caller.PolicyDenied},
+		{"somebody else", `request.userIdentity == caller.subject`, teacher, map[string]any{"userIdentity": "bob"}, guard.PolicyDenied},
+		{"nobody in particular", `request.userIdentity == caller.subject`, teacher, nil, guard.PolicyDenied},
 		{"keys may do all", `caller.method == "api_key" || request.role == 0`, backend, host, ""},
-		{"the open endpoint makes no hosts", `request.role == 0`, nobody, host, caller.PolicyDenied},
+		{"the open endpoint makes no hosts", `request.role == 0`, nobody, host, guard.PolicyDenied},
 		{"a number of JSON", `caller.claims.level >= 3`, teacher, nil, ""},
 		{"a boolean of JSON", `caller.claims.admin`, teacher, nil, ""},
 		{"a claim within a claim", `caller.claims.address.country == "DE"`, teacher, nil, ""},
 		{"the default lifetime is seen", `request.expirationSeconds <= 7200`, teacher, nil, ""},
-		{"a long lifetime is seen", `request.expirationSeconds <= 7200`, teacher, map[string]any{"expirationSeconds": 7201}, caller.PolicyDenied},
-		{"what was not sent is not there", `has(request.userKey)`, teacher, nil, caller.PolicyDenied},
+		{"a long lifetime is seen", `request.expirationSeconds <= 7200`, teacher, map[string]any{"expirationSeconds": 7201}, guard.PolicyDenied},
+		{"what was not sent is not there", `has(request.userKey)`, teacher, nil, guard.PolicyDenied},
 		{"what was sent is", `has(request.userKey)`, teacher, map[string]any{"userKey": "k"}, ""},
 		{"a number that was not sent is zero", `request.cloudRecordingOption == 0 && !has(request.cloudRecordingOption)`, teacher, nil, ""},
 		{"a list", `request.geoRegions.all(r, r in ["DE", "NL"])`, teacher, map[string]any{"geoRegions": "DE, NL"}, ""},
-		{"a list with another in it", `request.geoRegions.all(r, r in ["DE", "NL"])`, teacher, map[string]any{"geoRegions": "DE,US"}, caller.PolicyDenied},
-		{"one claim under its old name", `request.audioWebRtcMode == 0`, teacher, map[string]any{"audioCompatibleMode": 1}, caller.PolicyDenied},
-		{"one claim under its new name", `request.audioCompatibleMode == 0`, teacher, map[string]any{"audioWebRtcMode": 1, "audioCompatibleMode": 0}, caller.PolicyDenied},
-		{"no boolean", `caller.claims.tenant`, teacher, nil, caller.PolicyError},
-		{"a claim of another type", `caller.claims.tenant > 3`, teacher, nil, caller.PolicyError},
-		{"divided by nothing", `1 / request.role == 1`, teacher, nil, caller.PolicyError},
-		{"the request as a whole", `request == request`, teacher, nil, caller.PolicyError},
-		{"a caller of its own making", `Caller{subject: "root"} == caller`, teacher, nil, caller.PolicyError},
+		{"a list with another in it", `request.geoRegions.all(r, r in ["DE", "NL"])`, teacher, map[string]any{"geoRegions": "DE,US"}, guard.PolicyDenied},
+		{"one claim under its old name", `request.audioWebRtcMode == 0`, teacher, map[string]any{"audioCompatibleMode": 1}, guard.PolicyDenied},
+		{"one claim under its new name", `request.audioCompatibleMode == 0`, teacher, map[string]any{"audioWebRtcMode": 1, "audioCompatibleMode": 0}, guard.PolicyDenied},
+		{"no boolean", `caller.claims.tenant`, teacher, nil, guard.PolicyError},
+		{"a claim of another type", `caller.claims.tenant > 3`, teacher, nil, guard.PolicyError},
+		{"divided by nothing", `1 / request.role == 1`, teacher, nil, guard.PolicyError},
+		{"the request as a whole", `request == request`, teacher, nil, guard.PolicyError},
+		{"a caller of its own making", `Caller{subject: "root"} == caller`, teacher, nil, guard.PolicyError},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := newPolicy(t, test.policy).Allow(test.caller, grant(t, test.request))
@@ -123,7 +123,7 @@ func TestPolicyMistakesShowTheirPlace(t *testing.T) {
 		{"too long", strings.Repeat(" ", 65<<10) + "true", "exceeds limit"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := caller.NewPolicy(caller.Config{Policy: test.policy})
+			_, err := guard.NewPolicy(guard.Config{Policy: test.policy})
 			if err == nil || !strings.HasPrefix(err.Error(), "AUTH_POLICY: ") || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %s", err, test.want)
 			}
@@ -140,12 +140,12 @@ func TestDocumentedPolicies(t *testing.T) {
 	for _, policy := range regexp.MustCompile(`AUTH_POLICY='([^']*)'`).FindAllSubmatch(text, -1) {
 		newPolicy(t, string(policy[1]))
 	}
-	policies := map[string]*caller.Policy{}
+	policies := map[string]*guard.Policy{}
 	for _, match := range regexp.MustCompile(`(?s)\*\*([^*]+)\*\*[^*]*?`+"```cel\n(.*?)```").FindAllSubmatch(text, -1) {
 		policies[string(match[1])] = newPolicy(t, string(match[2]))
 	}
-	with := func(claims map[string]any) *caller.Caller {
-		return &caller.Caller{Method: caller.JWT, Subject: "alice", Claims: claims}
+	with := func(claims map[string]any) *guard.Caller {
+		return &guard.Caller{Method: guard.JWT, Subject: "alice", Claims: claims}
 	}
 	teacher := with(map[string]any{"groups": []any{"teachers"}, "courses": []any{"algebra"}})
 	pupil := with(map[string]any{"groups": []any{"pupils"}, "courses": []any{"algebra"}})
@@ -154,7 +154,7 @@ func TestDocumentedPolicies(t *testing.T) {
 	acme := with(map[string]any{"tenant": "acme"})
 	admin := with(map[string]any{"tenant": "acme", "admin": true})
 	trick := with(map[string]any{"tenant": "acme:x"})
-	key := &caller.Caller{Method: caller.APIKey, Subject: "backend"}
+	key := &guard.Caller{Method: guard.APIKey, Subject: "backend"}
 	visit := func(more map[string]any) map[string]any {
 		properties := map[string]any{"sessionName": "visit:17", "expirationSeconds": 3600, "geoRegions": "US"}
 		maps.Copy(properties, more)
@@ -162,7 +162,7 @@ func TestDocumentedPolicies(t *testing.T) {
 	}
 	for _, test := range []struct {
 		policy, name string
-		caller       *caller.Caller
+		caller       *guard.Caller
 		request      map[string]any
 		allowed      bool
 	}{
@@ -186,8 +186,8 @@ func TestDocumentedPolicies(t *testing.T) {
 		{"Users and a backend.", "the backend hosts", key, map[string]any{"role": 1}, true},
 		{"Users and a backend.", "a user joins", pupil, nil, true},
 		{"Users and a backend.", "a user hosts", pupil, map[string]any{"role": 1}, false},
-		{"Open, but no hosts.", "somebody joins", &caller.Caller{Method: caller.None}, nil, true},
-		{"Open, but no hosts.", "somebody hosts", &caller.Caller{Method: caller.None}, map[string]any{"role": 1}, false},
+		{"Open, but no hosts.", "somebody joins", &guard.Caller{Method: guard.None}, nil, true},
+		{"Open, but no hosts.", "somebody hosts", &guard.Caller{Method: guard.None}, map[string]any{"role": 1}, false},
 	} {
 		t.Run(test.policy+" "+test.name, func(t *testing.T) {
 			policy := policies[test.policy]
@@ -206,7 +206,7 @@ func TestDocumentedPolicies(t *testing.T) {
 
 func TestAttacksOnThePolicy(t *testing.T) {
 	ten := `[1,2,3,4,5,6,7,8,9,10]`
-	slow := &caller.Caller{Method: caller.JWT, Subject: "mallory", Claims: map[string]any{
+	slow := &guard.Caller{Method: guard.JWT, Subject: "mallory", Claims: map[string]any{
 		"text": strings.Repeat("a", 12<<10), "list": make([]any, 3000), "pattern": "(a*)*(a*)*(a*)*b",
 	}}
 	for name, policy := range map[string]string{
@@ -218,7 +218,7 @@ func TestAttacksOnThePolicy(t *testing.T) {
 	} {
 		t.Run("slow: "+name, func(t *testing.T) {
 			err := newPolicy(t, policy).Allow(slow, grant(t, nil))
-			wantRefusal(t, err, caller.PolicyError, "")
+			wantRefusal(t, err, guard.PolicyError, "")
 			if !strings.Contains(err.Error(), "AUTH_POLICY costs more than 10000") {
 				t.Error(err)
 			}
@@ -226,7 +226,7 @@ func TestAttacksOnThePolicy(t *testing.T) {
 	}
 	t.Run("the error names no value of the request", func(t *testing.T) {
 		err := newPolicy(t, `caller.claims[request.sessionName] == 1`).Allow(slow, grant(t, map[string]any{"sessionName": "hidden"}))
-		wantRefusal(t, err, caller.PolicyError, "")
+		wantRefusal(t, err, guard.PolicyError, "")
 		if text := err.Error(); strings.Contains(text, "hidden") || !strings.Contains(text, "no such key at line 1, column 14") {
 			t.Error(text)
 		}
@@ -235,7 +235,7 @@ func TestAttacksOnThePolicy(t *testing.T) {
 
 // BenchmarkPolicy is the price of the usual policies.
 func BenchmarkPolicy(b *testing.B) {
-	teacher := &caller.Caller{Method: caller.JWT, Subject: "alice", Claims: map[string]any{"groups": []any{"staff", "teachers"}, "tenant": "acme"}}
+	teacher := &guard.Caller{Method: guard.JWT, Subject: "alice", Claims: map[string]any{"groups": []any{"staff", "teachers"}, "tenant": "acme"}}
 	g := grant(b, map[string]any{"role": 1, "userIdentity": "alice"})
 	for name, text := range map[string]string{
 		"group":        `request.role == 0 || "teachers" in caller.claims.groups`,

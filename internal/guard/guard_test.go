@@ -1,0 +1,343 @@
+package guard_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"videosdk-auth-endpoint/internal/guard"
+)
+
+func TestOpen(t *testing.T) {
+	g := newGuard(t, guard.Config{}, clock)
+	if !g.Open() || !g.Ready() {
+		t.Errorf("open %v, ready %v", g.Open(), g.Ready())
+	}
+	for _, header := range [][]string{nil, {"Bearer x"}, {"Basic x", "Bearer y"}} {
+		if got, err := g.Authenticate(ask(t, header...)); err != nil || got.Method != guard.None || got.Subject != "" {
+			t.Errorf("%v: %+v %v", header, got, err)
+		}
+	}
+}
+
+// keysFile writes lines to a file.
+func keysFile(t testing.TB, lines ...string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "keys")
+	write(t, file, lines...)
+	return file
+}
+
+func write(t testing.TB, file string, lines ...string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func newKey(t testing.TB, name string) (key, line string) {
+	t.Helper()
+	key, line, err := guard.NewAPIKey(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key, line
+}
+
+func TestAPIKeys(t *testing.T) {
+	one, lineOne := newKey(t, "backend")
+	two, lineTwo := newKey(t, "backend")
+	three, lineThree := newKey(t, "jobs")
+	unlisted, _ := newKey(t, "backend")
+	if one == two || len(one) < 40 || strings.Contains(lineOne, one) {
+		t.Fatalf("%s %s %s", one, two, lineOne)
+	}
+	g := newGuard(t, guard.Config{APIKeysFile: keysFile(t, "# ours", lineOne, "", "  "+lineTwo+"\r", lineThree, "")}, clock)
+	for key, name := range map[string]string{one: "backend", two: "backend", three: "jobs"} {
+		if got, err := g.Authenticate(ask(t, "Bearer "+key)); err != nil || got.Method != guard.APIKey || got.Subject != name {
+			t.Errorf("%s: %+v %v", name, got, err)
+		}
+	}
+	hash := strings.Fields(lineOne)[1]
+	for name, key := range map[string]string{
+		"a key that is not listed":      unlisted,
+		"a key cut short":               one[:len(one)-1],
+		"a key with more behind it":     one + "A",
+		"a key in capitals":             strings.ToUpper(one),
+		"the hash instead of the key":   hash,
+		"the owner's name":              "backend",
+		"a JWT where none are verified": "e30.e30.e30",
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := g.Authenticate(ask(t, "Bearer "+key))
+			wantRefusal(t, err, guard.UnknownAPIKey, key)
+		})
+	}
+	t.Run("a hash made elsewhere", func(t *testing.T) {
+		hash := sha256.Sum256([]byte("a-key-of-mine"))
+		g := newGuard(t, guard.Config{APIKeysFile: keysFile(t, "mine "+strings.ToUpper(hex.EncodeToString(hash[:])))}, clock)
+		if got, err := g.Authenticate(ask(t, "Bearer a-key-of-mine")); err != nil || got.Subject != "mine" {
+			t.Errorf("%+v %v", got, err)
+		}
+	})
+}
+
+func TestAPIKeysFileIsReadAgain(t *testing.T) {
+	oldKey, oldLine := newKey(t, "old")
+	newerKey, newerLine := newKey(t, "newer")
+	file := keysFile(t, oldLine)
+	g := newGuard(t, guard.Config{APIKeysFile: file}, clock)
+	ticks, told := make(chan time.Time), make(chan error)
+	go g.Run(t.Context(), nil, ticks, guard.Events{APIKeys: func(err error) { told <- err }})
+	// twoReads lets the file be read twice, and says what was told
+	twoReads := func() error {
+		ticks <- time.Time{}
+		select {
+		case ticks <- time.Time{}:
+		case err := <-told:
+			t.Fatalf("told of it after one read: %v", err)
+		}
+		return <-told
+	}
+	accepted := func(key string) bool {
+		_, err := g.Authenticate(ask(t, "Bearer "+key))
+		return err == nil
+	}
+	write(t, file, oldLine, newerLine)
+	if err := twoReads(); err != nil || !accepted(oldKey) || !accepted(newerKey) {
+		t.Errorf("both: %v", err)
+	}
+	write(t, file, newerLine)
+	if err := twoReads(); err != nil || accepted(oldKey) || !accepted(newerKey) {
+		t.Errorf("the old one revoked: %v", err)
+	}
+	write(t, file, oldLine, "broken")
+	if err := twoReads(); err == nil || accepted(oldKey) || !accepted(newerKey) {
+		t.Errorf("a broken file keeps the keys from before: %v", err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := twoReads(); err == nil || !accepted(newerKey) {
+		t.Errorf("so does one that is gone: %v", err)
+	}
+	write(t, file, "# all revoked")
+	if err := twoReads(); err != nil || accepted(newerKey) {
+		t.Errorf("one without keys revokes all: %v", err)
+	}
+}
+
+// byProxy is a request from that address with these headers, by turns name and value.
+func byProxy(t *testing.T, remote string, headers ...string) *http.Request {
+	t.Helper()
+	r := ask(t)
+	r.RemoteAddr = remote
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	return r
+}
+
+func TestProxy(t *testing.T) {
+	g := newGuard(t, guard.Config{ProxyHeader: "x-forwarded-user"}, clock, "10.0.0.0/8,2001:db8::1")
+	for _, remote := range []string{"10.1.2.3:999", "[2001:db8::1]:999", "[::ffff:10.1.2.3]:999"} {
+		got, err := g.Authenticate(byProxy(t, remote, "X-Forwarded-User", "alice@example.com"))
+		if err != nil || got.Method != guard.Proxy || got.Subject != "alice@example.com" {
+			t.Errorf("%s: %+v %v", remote, got, err)
+		}
+	}
+	for _, attack := range []struct {
+		name, remote string
+		headers      []string
+		want         guard.Reason
+	}{
+		{"no header", "10.1.2.3:999", nil, guard.Missing},
+		{"an empty header", "10.1.2.3:999", []string{"X-Forwarded-User", ""}, guard.Missing},
+		{"the header sent past the proxy", "192.0.2.1:999", []string{"X-Forwarded-User", "alice"}, guard.UntrustedProxy},
+		{"the header sent past the proxy, with the proxy's address in X-Forwarded-For", "192.0.2.1:999", []string{"X-Forwarded-User", "alice", "X-Forwarded-For", "10.1.2.3"}, guard.UntrustedProxy},
+		{"the client's header beside the proxy's", "10.1.2.3:999", []string{"X-Forwarded-User", "alice", "X-Forwarded-User", "mallory"}, guard.Malformed},
+		{"another header that looks like it", "10.1.2.3:999", []string{"X_Forwarded_User", "alice"}, guard.Missing},
+		{"a line break", "10.1.2.3:999", []string{"X-Forwarded-User", "alice\nadmin"}, guard.Malformed},
+		{"no UTF-8", "10.1.2.3:999", []string{"X-Forwarded-User", "\xff"}, guard.Malformed},
+		{"a long one", "10.1.2.3:999", []string{"X-Forwarded-User", strings.Repeat("a", 321)}, guard.Malformed},
+		{"an address that can't be read", "@", []string{"X-Forwarded-User", "alice"}, guard.UntrustedProxy},
+		{"a bearer where none are verified", "10.1.2.3:999", []string{"Authorization", "Bearer x"}, guard.Missing},
+	} {
+		t.Run(attack.name, func(t *testing.T) {
+			got, err := g.Authenticate(byProxy(t, attack.remote, attack.headers...))
+			if got != nil {
+				t.Fatalf("accepted %+v", got)
+			}
+			wantRefusal(t, err, attack.want, "")
+		})
+	}
+}
+
+func TestOneCredentialThatHoldsIsEnough(t *testing.T) {
+	p := newProvider(t)
+	key, line := newKey(t, "backend")
+	c := p.config()
+	c.APIKeysFile, c.ProxyHeader = keysFile(t, line), "X-Forwarded-User"
+	g, fetched := start(t, c, "10.0.0.1")
+	if err := <-fetched; err != nil {
+		t.Fatal(err)
+	}
+	const inside, outside = "10.0.0.1:1", "192.0.2.1:1"
+	for _, test := range []struct {
+		name, remote string
+		headers      []string
+		method       guard.Method
+		refused      guard.Reason
+	}{
+		{"a user's token", outside, []string{"Authorization", "Bearer " + p.good(t, nil)}, guard.JWT, ""},
+		{"an API key", outside, []string{"Authorization", "Bearer " + key}, guard.APIKey, ""},
+		{"the proxy's word", inside, []string{"X-Forwarded-User", "alice"}, guard.Proxy, ""},
+		{"the token counts before the proxy's word", inside, []string{"Authorization", "Bearer " + p.good(t, nil), "X-Forwarded-User", "bob"}, guard.JWT, ""},
+		{"the proxy's word beside a password for the proxy", inside, []string{"Authorization", "Basic x", "X-Forwarded-User", "alice"}, guard.Proxy, ""},
+		{"the proxy's word beside an expired token", inside, []string{"Authorization", "Bearer " + p.good(t, map[string]any{"exp": 1}), "X-Forwarded-User", "alice"}, guard.Proxy, ""},
+		{"a key beside a header sent past the proxy", outside, []string{"Authorization", "Bearer " + key, "X-Forwarded-User", "mallory"}, guard.APIKey, ""},
+		{"the proxy's word does not mend two Authorization headers", inside, []string{"Authorization", "Bearer x", "Authorization", "Bearer y", "X-Forwarded-User", "alice"}, "", guard.Malformed},
+		{"none of them", outside, nil, "", guard.Missing},
+		{"an unknown key is said to be one", outside, []string{"Authorization", "Bearer " + key + "x"}, "", guard.UnknownAPIKey},
+		{"the first failure is told", outside, []string{"Authorization", "Bearer " + p.good(t, map[string]any{"exp": 1}), "X-Forwarded-User", "mallory"}, "", guard.Expired},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := g.Authenticate(byProxy(t, test.remote, test.headers...))
+			if test.refused != "" {
+				wantRefusal(t, err, test.refused, "")
+				return
+			}
+			if err != nil || got.Method != test.method {
+				t.Errorf("%+v %v", got, err)
+			}
+		})
+	}
+}
+
+func TestIdentity(t *testing.T) {
+	user := &guard.Caller{Method: guard.JWT, Subject: "alice", Claims: map[string]any{"sub": "alice", "email": "alice@example.com", "level": 3.0}}
+	byProxy := &guard.Caller{Method: guard.Proxy, Subject: "bob"}
+	key := &guard.Caller{Method: guard.APIKey, Subject: "backend"}
+	for _, test := range []struct {
+		name, claim, property string
+		caller                *guard.Caller
+		want                  string // property=value
+		refused               bool
+	}{
+		{"not set", "", "userIdentity", user, "=", false},
+		{"a user's sub", "sub", "userIdentity", user, "userIdentity=alice", false},
+		{"a user's email as key", "email", "userKey", user, "userKey=alice@example.com", false},
+		{"the proxy's user", "sub", "userIdentity", byProxy, "userIdentity=bob", false},
+		{"a backend names its users itself", "sub", "userIdentity", key, "=", false},
+		{"a claim that is missing", "nickname", "userIdentity", user, "", true},
+		{"a claim that is no text", "level", "userIdentity", user, "", true},
+		{"a claim that a proxy does not give", "email", "userIdentity", byProxy, "", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := guard.Config{IdentityClaim: test.claim, IdentityProperty: test.property}
+			property, value, err := c.Identity(test.caller)
+			if test.refused {
+				wantRefusal(t, err, guard.Identity, "")
+			} else if err != nil || property+"="+value != test.want {
+				t.Errorf("%s=%s %v", property, value, err)
+			}
+		})
+	}
+}
+
+func TestConfigMistakes(t *testing.T) {
+	_, line := newKey(t, "backend")
+	good := func() guard.Config {
+		return guard.Config{Issuer: "https://id.example.com", Audience: []string{"app"}, MaxTTL: time.Hour, RefreshInterval: time.Minute, IdentityProperty: "userIdentity"}
+	}
+	for _, test := range []struct {
+		name    string
+		change  func(*guard.Config)
+		trusted string
+		want    string // empty: none
+	}{
+		{"users' tokens", func(*guard.Config) {}, "", ""},
+		{"every method", func(c *guard.Config) {
+			c.JWKSURL, c.APIKeysFile, c.ProxyHeader, c.Policy, c.IdentityClaim = "http://id/keys", keysFile(t, line), "X-User", "request.role == 0", "email"
+		}, "10.0.0.0/8", ""},
+		{"an issuer that is no URL", func(c *guard.Config) { c.Issuer = "id.example.com" }, "", "AUTH_ISSUER: want a URL"},
+		{"an issuer by another scheme", func(c *guard.Config) { c.Issuer = "ftp://id.example.com" }, "", "AUTH_ISSUER: want a URL"},
+		{"a password in the URL", func(c *guard.Config) { c.JWKSURL = "https://a:hidden@id.example.com" }, "", "AUTH_JWKS_URL: want a URL"},
+		{"no audience", func(c *guard.Config) { c.Audience = nil }, "", "AUTH_AUDIENCE: required"},
+		{"an empty audience", func(c *guard.Config) { c.Audience = []string{"app", ""} }, "", "AUTH_AUDIENCE: want audiences"},
+		{"an audience for nothing", func(c *guard.Config) { c.Issuer = "" }, "", "AUTH_AUDIENCE: means nothing"},
+		{"a short lifetime", func(c *guard.Config) { c.MaxTTL = time.Second }, "", "AUTH_TOKEN_MAX_TTL: want"},
+		{"a short interval", func(c *guard.Config) { c.RefreshInterval = time.Millisecond }, "", "AUTH_JWKS_REFRESH_INTERVAL: want"},
+		{"no header name", func(c *guard.Config) { c.ProxyHeader = "X User" }, "10.0.0.0/8", "AUTH_PROXY_HEADER: want"},
+		{"the credential as the proxy's header", func(c *guard.Config) { c.ProxyHeader = "authorization" }, "10.0.0.0/8", "AUTH_PROXY_HEADER: want"},
+		{"no proxy to trust", func(c *guard.Config) { c.ProxyHeader = "X-User" }, "", "AUTH_PROXY_HEADER: needs TRUSTED_PROXIES"},
+		{"everybody a proxy", func(c *guard.Config) { c.ProxyHeader = "X-User" }, "::/0", "TRUSTED_PROXIES: holds every address"},
+		{"two policies", func(c *guard.Config) { c.Policy, c.PolicyFile = "true", keysFile(t, "true") }, "", "AUTH_POLICY: set it or"},
+		{"a policy file that is gone", func(c *guard.Config) { c.PolicyFile = "/nowhere" }, "", "AUTH_POLICY_FILE: open /nowhere"},
+		{"an empty policy file", func(c *guard.Config) { c.PolicyFile = keysFile(t, " ", "") }, "", "AUTH_POLICY_FILE: the file is empty"},
+		{"a broken policy", func(c *guard.Config) { c.Policy = "request.rol == 0" }, "", "AUTH_POLICY: at 1:8: undefined field 'rol'"},
+		{"another property", func(c *guard.Config) { c.IdentityProperty = "sessionName" }, "", "AUTH_IDENTITY_PROPERTY: want"},
+		{"an identity of nobody", func(c *guard.Config) { c.Issuer, c.Audience, c.IdentityClaim = "", nil, "sub" }, "", "AUTH_IDENTITY_CLAIM: needs users"},
+		{"a claim of a proxy's user", func(c *guard.Config) {
+			c.Issuer, c.Audience, c.IdentityClaim, c.ProxyHeader = "", nil, "email", "X-User"
+		}, "10.0.0.0/8", "AUTH_IDENTITY_CLAIM: want sub"},
+		{"a keys file that is gone", func(c *guard.Config) { c.APIKeysFile = "/nowhere" }, "", "AUTH_API_KEYS_FILE: open /nowhere"},
+		{"a keys file without keys", func(c *guard.Config) { c.APIKeysFile = keysFile(t, "# none") }, "", "AUTH_API_KEYS_FILE: holds no key"},
+		{"a key instead of its hash", func(c *guard.Config) { c.APIKeysFile = keysFile(t, line, "jobs vsk_hidden") }, "", "AUTH_API_KEYS_FILE: line 2: want the SHA-256"},
+		{"a name with a space", func(c *guard.Config) { c.APIKeysFile = keysFile(t, "my "+line) }, "", "AUTH_API_KEYS_FILE: line 1: want a name and"},
+		{"a name with a colon", func(c *guard.Config) { c.APIKeysFile = keysFile(t, "my:"+line) }, "", "AUTH_API_KEYS_FILE: line 1: want a name of"},
+		{"the same key twice", func(c *guard.Config) { c.APIKeysFile = keysFile(t, line, "", line) }, "", "AUTH_API_KEYS_FILE: line 3: the same key"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := good()
+			test.change(&c)
+			var trusted guard.Proxies
+			if test.trusted != "" {
+				if err := trusted.Decode(test.trusted); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err := guard.New(c, trusted, clock)
+			switch {
+			case test.want == "" && err != nil:
+				t.Errorf("got %v, want none", err)
+			case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+				t.Errorf("got %v, want %s", err, test.want)
+			case err != nil && strings.Contains(err.Error(), "hidden"):
+				t.Errorf("%v shows a secret", err)
+			}
+		})
+	}
+	t.Run("all at once", func(t *testing.T) {
+		_, err := guard.New(guard.Config{Issuer: "x", Policy: "1", APIKeysFile: "/nowhere"}, nil, clock)
+		for _, variable := range []string{"AUTH_ISSUER", "AUTH_AUDIENCE", "AUTH_POLICY", "AUTH_API_KEYS_FILE", "AUTH_TOKEN_MAX_TTL"} {
+			if !strings.Contains(fmt.Sprint(err), variable+": ") {
+				t.Errorf("%s is not in: %v", variable, err)
+			}
+		}
+	})
+}
+
+func TestKeySetRetriesUntilThereIsOne(t *testing.T) {
+	p := newProvider(t)
+	p.change(func() {
+		p.answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }
+	})
+	g, fetched := start(t, p.config())
+	if err := <-fetched; err == nil || g.Ready() {
+		t.Fatalf("%v, ready %v", err, g.Ready())
+	}
+	p.change(func() { p.answer = nil })
+	if err := <-fetched; err != nil || !g.Ready() {
+		t.Fatalf("%v, ready %v", err, g.Ready())
+	}
+	if _, err := g.Authenticate(ask(t, "Bearer "+p.good(t, nil))); err != nil {
+		t.Error(err)
+	}
+}
