@@ -24,7 +24,10 @@ type Property struct {
 	Name string
 	// Claim is the name of its claim in the token; empty where it has none of its own.
 	Claim string
-	Type  Type
+	// AliasOf names the property that this one is another name for. A request that sends only the alias sets that property
+	// too. Where both are sent, that property's value counts for both.
+	AliasOf string
+	Type    Type
 	// Required says that a request without it is invalid.
 	Required bool
 	// Min and Max bound an Integer's value or a String's length in UTF-16 code units, both included.
@@ -34,7 +37,7 @@ type Property struct {
 	Description string
 }
 
-// The properties' places in a Request and a Grant, and the order in which violations are listed and claims are written.
+// The properties' places in a Request and a Grant. Violations are listed and claims are written in this order.
 const (
 	role = iota
 	sessionName
@@ -53,22 +56,65 @@ const (
 	propertyCount
 )
 
-// properties is the one place that knows them: a new property is a constant above and a row here.
+// properties is the one place that knows them. A new property is a constant above and a row here: it is then decoded,
+// validated, signed, shown to policies and described.
 var properties = [propertyCount]Property{
-	role:                           {"role", "role_type", Integer, true, 0, 1, "0 for a participant, 1 for a host or co-host"},
-	sessionName:                    {"sessionName", "tpc", String, true, 1, 200, "the name that the client passes to join()"},
-	expirationSeconds:              {"expirationSeconds", "", Integer, false, 1800, 172800, "the token's lifetime in seconds"},
-	userIdentity:                   {"userIdentity", "user_identity", String, false, 0, 35, "identifies the user in Zoom's reports and webhooks"},
-	userKey:                        {"userKey", "user_key", String, false, 0, 36, "the successor of userIdentity"},
-	sessionKey:                     {"sessionKey", "session_key", String, false, 0, 36, "identifies the session in Zoom's reports and webhooks"},
-	geoRegions:                     {"geoRegions", "geo_regions", Regions, false, 0, 0, "the data centres that the client may connect to"},
-	cloudRecordingOption:           {"cloudRecordingOption", "cloud_recording_option", Integer, false, 0, 1, "0 records one file of all users, 1 a file per user"},
-	cloudRecordingElection:         {"cloudRecordingElection", "cloud_recording_election", Integer, false, 0, 1, "1 records this user when each user is recorded to a file"},
-	cloudRecordingTranscriptOption: {"cloudRecordingTranscriptOption", "cloud_recording_transcript_option", Integer, false, 0, 2, "0 for none, 1 for a transcript, 2 for a transcript and a summary"},
-	telemetryTrackingID:            {"telemetryTrackingId", "telemetry_tracking_id", String, false, 0, 0, "names this client when Zoom looks into a problem"},
-	videoWebRTCMode:                {"videoWebRtcMode", "video_webrtc_mode", Integer, false, 0, 1, "1 uses WebRTC for video on the web"},
-	audioWebRTCMode:                {"audioWebRtcMode", "audio_webrtc_mode", Integer, false, 0, 1, "1 uses WebRTC for audio on the web"},
-	audioCompatibleMode:            {"audioCompatibleMode", "audio_webrtc_mode", Integer, false, 0, 1, "the deprecated name of audioWebRtcMode, which wins where both are sent"},
+	role: {
+		Name: "role", Claim: "role_type", Type: Integer, Required: true, Min: 0, Max: 1,
+		Description: "0 for a participant, 1 for a host or co-host",
+	},
+	sessionName: {
+		Name: "sessionName", Claim: "tpc", Type: String, Required: true, Min: 1, Max: 200,
+		Description: "the name that the client passes to join()",
+	},
+	expirationSeconds: {
+		Name: "expirationSeconds", Type: Integer, Min: 1800, Max: 172800, // its place is where version, iat and exp stand
+		Description: "the token's lifetime in seconds",
+	},
+	userIdentity: {
+		Name: "userIdentity", Claim: "user_identity", Type: String, Max: 35,
+		Description: "identifies the user in Zoom's reports and webhooks",
+	},
+	userKey: {
+		Name: "userKey", Claim: "user_key", Type: String, Max: 36,
+		Description: "the successor of userIdentity",
+	},
+	sessionKey: {
+		Name: "sessionKey", Claim: "session_key", Type: String, Max: 36,
+		Description: "identifies the session in Zoom's reports and webhooks",
+	},
+	geoRegions: {
+		Name: "geoRegions", Claim: "geo_regions", Type: Regions,
+		Description: "the data centres that the client may connect to",
+	},
+	cloudRecordingOption: {
+		Name: "cloudRecordingOption", Claim: "cloud_recording_option", Type: Integer, Min: 0, Max: 1,
+		Description: "0 records one file of all users, 1 a file per user",
+	},
+	cloudRecordingElection: {
+		Name: "cloudRecordingElection", Claim: "cloud_recording_election", Type: Integer, Min: 0, Max: 1,
+		Description: "1 records this user when each user is recorded to a file",
+	},
+	cloudRecordingTranscriptOption: {
+		Name: "cloudRecordingTranscriptOption", Claim: "cloud_recording_transcript_option", Type: Integer, Min: 0, Max: 2,
+		Description: "0 for none, 1 for a transcript, 2 for a transcript and a summary",
+	},
+	telemetryTrackingID: {
+		Name: "telemetryTrackingId", Claim: "telemetry_tracking_id", Type: String,
+		Description: "names this client when Zoom looks into a problem",
+	},
+	videoWebRTCMode: {
+		Name: "videoWebRtcMode", Claim: "video_webrtc_mode", Type: Integer, Min: 0, Max: 1,
+		Description: "1 uses WebRTC for video on the web",
+	},
+	audioWebRTCMode: {
+		Name: "audioWebRtcMode", Claim: "audio_webrtc_mode", Type: Integer, Min: 0, Max: 1,
+		Description: "1 uses WebRTC for audio on the web",
+	},
+	audioCompatibleMode: {
+		Name: "audioCompatibleMode", AliasOf: "audioWebRtcMode", Type: Integer, Min: 0, Max: 1,
+		Description: "the deprecated name of audioWebRtcMode, which wins where both are sent",
+	},
 }
 
 var propertyIndex = func() map[string]int {

@@ -106,7 +106,7 @@ func (s *HS256) use(c Credentials) error {
 // signingKey is a key and a secret, made ready for signing.
 type signingKey struct {
 	credentials Credentials
-	// start is the claims' beginning, up to role_type's value
+	// start is the beginning of the claims, with app_key
 	start []byte
 	// workspaces holds what signing one token takes, to be used again
 	workspaces sync.Pool
@@ -126,24 +126,21 @@ func newSigningKey(c Credentials) (*signingKey, error) {
 	secret := []byte(c.Secret)
 	return &signingKey{
 		credentials: c,
-		start:       append(start, `,"role_type":`...),
+		start:       start,
 		workspaces:  sync.Pool{New: func() any { return &workspace{mac: hmac.New(sha256.New, secret)} }},
 	}, nil
 }
 
-// appendClaims writes the claims as JSON in the sample's order.
+// appendClaims writes the claims as JSON in the order of the properties, which is the sample's.
 func (k *signingKey) appendClaims(b []byte, g *Grant, iat, exp int64) ([]byte, error) {
 	b = append(b, k.start...)
-	b = strconv.AppendInt(b, int64(g.claims[role].number), 10)
-	b, err := jsontext.AppendQuote(append(b, `,"tpc":`...), g.claims[sessionName].text)
-	if err != nil {
-		return nil, fmt.Errorf("tpc: %w", err)
-	}
-	b = strconv.AppendInt(append(b, `,"version":1,"iat":`...), iat, 10)
-	b = strconv.AppendInt(append(b, `,"exp":`...), exp, 10)
-	for i := expirationSeconds + 1; i < propertyCount; i++ {
+	for i := range properties {
 		p, c := &properties[i], &g.claims[i]
-		if !c.sent || i == audioCompatibleMode {
+		if i == expirationSeconds {
+			b = strconv.AppendInt(append(b, `,"version":1,"iat":`...), iat, 10)
+			b = strconv.AppendInt(append(b, `,"exp":`...), exp, 10)
+		}
+		if p.Claim == "" || !c.sent {
 			continue
 		}
 		b = append(append(append(b, `,"`...), p.Claim...), `":`...)
@@ -151,6 +148,7 @@ func (k *signingKey) appendClaims(b []byte, g *Grant, iat, exp int64) ([]byte, e
 			b = strconv.AppendInt(b, int64(c.number), 10)
 			continue
 		}
+		var err error
 		if b, err = jsontext.AppendQuote(b, c.text); err != nil {
 			return nil, fmt.Errorf("%s: %w", p.Claim, err)
 		}

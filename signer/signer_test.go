@@ -247,6 +247,32 @@ func everything() *signer.Request {
 	})
 }
 
+// TestEveryPropertyIsSigned: a property that has a claim is in the token, wherever its row stands in the table.
+func TestEveryPropertyIsSigned(t *testing.T) {
+	s := newSigner(t, defaults)
+	for _, p := range signer.Properties() {
+		var value any = strings.Repeat("x", max(p.Min, 1))
+		want := value
+		switch p.Type {
+		case signer.Integer:
+			value, want = p.Max, float64(p.Max)
+		case signer.Regions:
+			value, want = "US", "US"
+		case signer.String:
+		}
+		if p.Name == "" || p.Description == "" || p.Claim == "" && p.AliasOf == "" && p.Name != "expirationSeconds" {
+			t.Errorf("the row %+v is not complete", p)
+		}
+		claims := parse(t, sign(t, s, one(p.Name, value)).JWT)
+		if p.Claim != "" && claims[p.Claim] != want {
+			t.Errorf("%s is sent as %v, and the claim %s is %v", p.Name, value, p.Claim, claims[p.Claim])
+		}
+		if p.AliasOf != "" && claims[properties[p.AliasOf].Claim] != want {
+			t.Errorf("%s is sent as %v, and %s is not set: %v", p.Name, value, p.AliasOf, claims)
+		}
+	}
+}
+
 // TestOrder: the claims stand as the sample writes them, and JSON is escaped as JavaScript escapes it.
 func TestOrder(t *testing.T) {
 	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(sign(t, newSigner(t, defaults), everything()).JWT, ".")[1])

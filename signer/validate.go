@@ -75,10 +75,12 @@ func (g *Grant) UserKey() string { return g.claims[userKey].text }
 
 // Value is what the token will say of the property at that place in Properties: an int64, a string or, for Regions, a
 // []string. Where nothing was sent it is the zero value, and sent is false, but for expirationSeconds: there it is the
-// token's lifetime.
+// token's lifetime. An alias that was not sent has the value of its property, so that a policy sees it under either name.
 func (g *Grant) Value(property int) (value any, sent bool) {
 	c := &g.claims[property]
-	switch {
+	switch alias := properties[property].AliasOf; {
+	case alias != "" && !c.sent:
+		return g.Value(propertyIndex[alias])
 	case property == expirationSeconds:
 		return int64(g.lifetime / time.Second), true
 	case properties[property].Type == Integer:
@@ -115,13 +117,23 @@ func (s *HS256) Validate(_ context.Context, r *Request) (*Grant, error) {
 	if ttl := g.claims[expirationSeconds]; ttl.sent {
 		g.lifetime = time.Duration(ttl.number) * time.Second
 	}
-	// both names stand for one claim, so that a policy sees it under either
-	if g.claims[audioWebRTCMode].sent {
-		g.claims[audioCompatibleMode] = g.claims[audioWebRTCMode]
-	} else {
-		g.claims[audioWebRTCMode] = g.claims[audioCompatibleMode]
-	}
+	g.resolveAliases()
 	return g, nil
+}
+
+// resolveAliases gives a property and its alias one value, where the alias is sent.
+func (g *Grant) resolveAliases() {
+	for i := range properties {
+		alias := &g.claims[i]
+		if properties[i].AliasOf == "" || !alias.sent {
+			continue
+		}
+		if property := &g.claims[propertyIndex[properties[i].AliasOf]]; property.sent {
+			*alias = *property
+		} else {
+			*property = *alias
+		}
+	}
 }
 
 func (p *Property) check(v *Value) (claim, *Violation) {
