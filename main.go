@@ -108,17 +108,19 @@ func serve(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("signer: %w", err)
 	}
-	metrics.Open(c.caller.Open())
-	warn(log, c.caller)
+	metrics.Open(c.guard.Open())
+	warn(log, c.caller, c.guard)
 	if c.http.Playground {
 		log.Info().Msg("playground: GET / serves a page to try requests on; the tokens that it shows are real")
 	}
 	observed := telemetry.Trace(telemetry.Count(tokens, metrics), tracing)
 	h := handler.New(c.http, c.guard, observed, telemetry.NewRequests(metrics, tracing, log), telemetry.Handler(registry), log)
 	go tokens.Rotate(ctx, time.Tick(rotateInterval), tell(log, "credentials", metrics.Rotated))
-	go c.guard.Run(ctx, telemetry.Transport(http.DefaultTransport, tracing), time.Tick(rotateInterval), guard.Events{
-		KeySet:  tell(log, "key set", metrics.KeySetFetched),
-		APIKeys: tell(log, "API keys", metrics.APIKeysRead),
+	c.guard.Run(ctx, guard.Background{
+		Transport: telemetry.Transport(http.DefaultTransport, tracing),
+		Ticks:     time.Tick(rotateInterval),
+		KeySet:    tell(log, "key set", metrics.KeySetFetched),
+		APIKeys:   tell(log, "API keys", metrics.APIKeysRead),
 	})
 	server, err := h.Listen(ctx)
 	if err != nil {
@@ -150,11 +152,11 @@ func tell(log *telemetry.Log, what string, count func(error)) func(error) {
 }
 
 // warn says what a guard that is not complete leaves open.
-func warn(log *telemetry.Log, c guard.Config) {
-	if c.Open() {
+func warn(log *telemetry.Log, c guard.Config, g *guard.Guard) {
+	if g.Open() {
 		log.Warn().Msg("open: everybody who reaches this endpoint gets tokens, a host's too; set AUTH_ISSUER, AUTH_API_KEYS_FILE or AUTH_PROXY_HEADER")
 	}
-	if c.UsersUnbounded() {
+	if !g.HasPolicy() && slices.ContainsFunc(g.Methods(), func(m *guard.Method) bool { return m.Person }) {
 		log.Warn().Msg("no policy: every user who is signed in gets any token, a host's too; set AUTH_POLICY")
 	}
 	for _, variable := range c.PlainHTTP() {
@@ -363,7 +365,7 @@ func apikey(args []string) error {
 // policy tries the policy on an example. It needs no credentials, so that a pipeline can run it.
 func policy(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("policy", flag.ContinueOnError)
-	method := flags.String("method", string(guard.JWT), "how the caller is known: jwt, api_key, proxy or none")
+	method := flags.String("method", guard.JWT.Name, "how the caller is known: jwt, api_key, proxy or none")
 	subject := flags.String("subject", "", "the caller's subject")
 	claims := flags.String("claims", "{}", "the claims of the caller's token, as a JSON object")
 	properties := requestFlags(flags)
@@ -374,10 +376,10 @@ func policy(ctx context.Context, args []string) error {
 		return fmt.Errorf("policy: %w", err)
 	case flags.NArg() > 0:
 		return fmt.Errorf("policy: want flags, not %q", flags.Arg(0))
-	case !slices.Contains(guard.Methods, guard.Method(*method)):
+	case guard.MethodByName(*method) == nil:
 		return errors.New("policy: --method: want jwt, api_key, proxy or none")
 	}
-	example := guard.Caller{Method: guard.Method(*method), Subject: *subject}
+	example := guard.Caller{Method: guard.MethodByName(*method), Subject: *subject}
 	if err := json.Unmarshal([]byte(*claims), &example.Claims); err != nil {
 		return errors.New("policy: --claims: want a JSON object")
 	}

@@ -26,6 +26,7 @@ type fault struct {
 type limits struct {
 	tokenPath string
 	bodyLimit int64
+	wanted    string // what a client must send to be known
 }
 
 func one(property, reason string) []fault { return []fault{{property, reason}} }
@@ -58,24 +59,6 @@ func explainInvalid(_ limits, err error, _ http.Header) []fault {
 	return nil
 }
 
-// unauthenticated says what is wrong with a credential. It tells whoever sent the credential nothing that they could not
-// read in it themselves.
-var unauthenticated = map[guard.Reason]string{
-	guard.Missing:        "must be Bearer and a token: sign in first",
-	guard.Malformed:      "must be Bearer, one space and one token, once",
-	guard.Algorithm:      "must be a token with an asymmetric signature, such as RS256 or ES256",
-	guard.UnknownKey:     "must be a token that is signed by a key of the provider",
-	guard.Signature:      "must be a token with the provider's signature",
-	guard.Issuer:         "must be a token of the provider: another issuer made this one",
-	guard.Audience:       "must be a token for this service: this one was made for another audience",
-	guard.Expired:        "must be a token that has not expired: sign in again",
-	guard.NotYetValid:    "must be a token that is valid already",
-	guard.Claims:         "must be a token with exp, sub, iss and aud",
-	guard.Lifetime:       "must be a token that expires sooner",
-	guard.UnknownAPIKey:  "must be an API key that is known here",
-	guard.UntrustedProxy: "must come through the sign-in proxy",
-}
-
 // refusal is the error's, or an empty one.
 func refusal(err error) guard.RefusalError {
 	if refusal, ok := errors.AsType[*guard.RefusalError](err); ok {
@@ -84,14 +67,16 @@ func refusal(err error) guard.RefusalError {
 	return guard.RefusalError{}
 }
 
-func explainUnauthenticated(_ limits, err error, header http.Header) []fault {
+func explainUnauthenticated(l limits, err error, header http.Header) []fault {
 	reason := refusal(err).Reason
-	text, ok := unauthenticated[reason]
-	if !ok {
+	text := reason.Credential()
+	if text == "" {
 		return nil
 	}
 	challenge := `Bearer realm="videosdk-auth-endpoint"`
-	if reason != guard.Missing {
+	if reason == guard.Missing {
+		text = l.wanted
+	} else {
 		challenge += fmt.Sprintf(`, error="invalid_token", error_description=%q`, text)
 	}
 	header["Www-Authenticate"] = []string{challenge}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"videosdk-auth-endpoint/internal/guard"
@@ -38,7 +39,7 @@ var failures = []failure{
 	{415, "A charset other than UTF-8, or a compressed body", nil, []error{errCharset, errEncoding}, explainUnsupported},
 	{429, "The caller asks too often; Retry-After says how many seconds to wait", func(a access) bool { return a.limited }, []error{&rateError{&refusedForRate, time.Second}}, explainTooMany},
 	{500, "The endpoint's mistake: its log has the X-Request-Id", nil, []error{errors.New("any other")}, nil},
-	{503, "The provider's keys were not fetched yet", func(a access) bool { return a.Takes(guard.JWT) }, []error{&guard.RefusalError{Reason: guard.KeysUnavailable}}, explainNoKeys},
+	{503, "The provider's keys were not fetched yet", func(a access) bool { return slices.Contains(a.Methods(), guard.JWT) }, []error{&guard.RefusalError{Reason: guard.KeysUnavailable}}, explainNoKeys},
 	{503, "", nil, []error{errDraining}, explainDraining},
 	{404, "", nil, []error{errNothingHere}, explainNothingHere},
 	{405, "", nil, []error{&methodError{"OPTIONS, GET"}}, explainMethod},

@@ -62,7 +62,7 @@ func TestUnauthenticated(t *testing.T) {
 	}{
 		{
 			"no credential", nil, `Bearer realm="videosdk-auth-endpoint"`,
-			`{"errors":[{"property":"Authorization","reason":"must be Bearer and a token: sign in first"}]}`, "missing",
+			`{"errors":[{"property":"Authorization","reason":"must be Bearer and an API key"}]}`, "missing",
 		},
 		{
 			"a key that is not known", bearer("hidden-key"), `Bearer realm="videosdk-auth-endpoint", error="invalid_token", error_description="must be an API key that is known here"`,
@@ -108,7 +108,7 @@ func TestUnauthenticated(t *testing.T) {
 
 // TestEveryRefusalIsExplained: a reason without words would be an empty answer.
 func TestEveryRefusalIsExplained(t *testing.T) {
-	for _, reason := range guard.Reasons {
+	for _, reason := range guard.Reasons() {
 		status, text := handler.ExplainRefusal(reason)
 		if status < 400 || text == "" {
 			t.Errorf("%s: %d %q", reason, status, text)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"videosdk-auth-endpoint/internal/guard"
@@ -34,8 +35,8 @@ type Handler struct {
 func New(c Config, g *guard.Guard, s signer.Signer, requests *telemetry.Requests, metrics http.Handler, log *telemetry.Log) *Handler {
 	h := &Handler{
 		config:      c,
-		limits:      limits{c.TokenPath, int64(c.BodyLimit)},
-		crossOrigin: crossOrigin{c.Origins, g.ByCookie()},
+		limits:      limits{c.TokenPath, int64(c.BodyLimit), g.Wanted()},
+		crossOrigin: crossOrigin{c.Origins, slices.ContainsFunc(g.Methods(), func(m *guard.Method) bool { return m.Cookie })},
 		health:      &health{hasKeys: g.Ready},
 		connections: newConnections(),
 		requests:    requests,

@@ -57,7 +57,7 @@ func (l *limiter) allow(c *guard.Caller, client string) error {
 // client has 2^64 addresses, all in one network, which counts as one.
 func limitKey(c *guard.Caller, client string) string {
 	if c.Method != guard.None {
-		return string(c.Method) + " " + c.Subject
+		return c.Method.Name + " " + c.Subject
 	}
 	addr, err := netip.ParseAddr(client)
 	if err != nil || addr.Is4() || addr.Is4In6() {

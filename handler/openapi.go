@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 
-	"videosdk-auth-endpoint/internal/guard"
 	"videosdk-auth-endpoint/signer"
 )
 
@@ -102,17 +101,18 @@ func (a *api) failure(f failure) member {
 
 // securitySchemes are what callers send: any of them is enough. What a proxy adds is not theirs to send.
 func (a *api) securitySchemes() (schemes object, anyOf []object) {
-	if a.access.Takes(guard.JWT) {
-		schemes = append(schemes, member{"user", object{{"type", "http"}, {"scheme", "bearer"}, {"bearerFormat", "JWT"}, {"description", "a user's token, of the OpenID provider"}}})
-	}
-	if a.access.Takes(guard.APIKey) {
-		schemes = append(schemes, member{"backend", object{{"type", "http"}, {"scheme", "bearer"}, {"description", "an API key (vsk_…)"}}})
-	}
-	for _, scheme := range schemes {
-		anyOf = append(anyOf, object{{scheme.name, []string{}}})
-	}
-	if a.access.Takes(guard.Proxy) {
-		anyOf = append(anyOf, object{})
+	for _, method := range a.access.Methods() {
+		scheme := method.Scheme
+		if scheme == nil {
+			anyOf = append(anyOf, object{})
+			continue
+		}
+		about := object{{"type", "http"}, {"scheme", "bearer"}}
+		if scheme.BearerFormat != "" {
+			about = append(about, member{"bearerFormat", scheme.BearerFormat})
+		}
+		schemes = append(schemes, member{scheme.Name, append(about, member{"description", scheme.Description})})
+		anyOf = append(anyOf, object{{scheme.Name, []string{}}})
 	}
 	return schemes, anyOf
 }

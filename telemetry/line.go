@@ -49,10 +49,10 @@ func (l *Log) caller(e *zerolog.Event, c *guard.Caller) {
 		return
 	}
 	name := c.Subject
-	if c.Method != guard.APIKey { // the others are people
+	if c.Method.Person {
 		name = l.Name(name)
 	}
-	e.Str("caller_method", string(c.Method)).Str("caller", clip(name))
+	e.Str("caller_method", c.Method.Name).Str("caller", clip(name))
 }
 
 // clip keeps what a client may make as long as it likes from filling the log.

@@ -105,8 +105,8 @@ func NewMetrics(registry prometheus.Registerer, b Build) *Metrics {
 		rotations:          results(counter("videosdk_credential_reloads_total", "Changes of the credential files, by result; after an error the old credentials stay in use.", "result"), resultOK, resultError),
 		rotated:            prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_credential_last_load_timestamp_seconds", Help: "When the credentials in use were loaded."}),
 		open:               prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_auth_open", Help: "1 where no authentication is configured, so that everybody gets tokens."}),
-		callers:            results(counter("videosdk_token_callers_total", "Token requests whose caller is known, by how; none where authentication is not configured.", "method"), texts(guard.Methods)...),
-		refusals:           results(counter("videosdk_token_refusals_total", "Token requests refused for who makes them, by reason.", "reason"), texts(guard.Reasons)...),
+		callers:            results(counter("videosdk_token_callers_total", "Token requests whose caller is known, by how; none where authentication is not configured.", "method"), methodNames()...),
+		refusals:           results(counter("videosdk_token_refusals_total", "Token requests refused for who makes them, by reason.", "reason"), texts(guard.Reasons())...),
 		keySets:            results(counter("videosdk_jwks_refreshes_total", "Fetches of the provider's key set, by result; after an error the last good keys stay in use.", "result"), resultOK, resultError),
 		keySetFetched:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_jwks_last_refresh_timestamp_seconds", Help: "When the key set in use was fetched; 0 before the first time."}),
 		apiKeyReloads:      results(counter("videosdk_api_key_reloads_total", "Changes of the file of API keys, by result; after an error the keys from before stay in use.", "result"), resultOK, resultError),
@@ -124,6 +124,14 @@ func NewMetrics(registry prometheus.Registerer, b Build) *Metrics {
 		}
 	}
 	return m
+}
+
+func methodNames() []string {
+	all := make([]string, len(guard.Methods))
+	for i, m := range guard.Methods {
+		all[i] = m.Name
+	}
+	return all
 }
 
 func texts[T ~string](values []T) []string {

@@ -63,7 +63,7 @@ func (o *Requests) End(rec *Record) {
 
 func (o *Requests) measure(rec *Record, decision string) {
 	if rec.Caller != nil {
-		if known, ok := o.metrics.callers[string(rec.Caller.Method)]; ok {
+		if known, ok := o.metrics.callers[rec.Caller.Method.Name]; ok {
 			known.Inc()
 		}
 	}
@@ -111,7 +111,7 @@ func attributes(e *Record, decision string) []attribute.KeyValue {
 		attrs = append(attrs, semconv.HTTPRoute(e.Route), semconv.URLPath(e.Route))
 	}
 	if e.Caller != nil {
-		attrs = append(attrs, methodKey.String(string(e.Caller.Method)))
+		attrs = append(attrs, methodKey.String(e.Caller.Method.Name))
 	}
 	if decision != "" {
 		attrs = append(attrs, decisionKey.String(decision))

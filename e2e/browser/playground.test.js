@@ -217,7 +217,7 @@ test("with API keys on, a missing or wrong key is said at the sign-in field, and
   await page.getByRole("button", { name: "Send" }).click();
   await answered(page, 401);
   assert.equal(await focused(page), "field-Authorization");
-  assert.equal(await errorOf(page, "Authorization").textContent(), "must be Bearer and a token: sign in first");
+  assert.equal(await errorOf(page, "Authorization").textContent(), "must be Bearer and an API key");
   await besideItsField(page, "Authorization");
 
   await field(page, "Authorization").fill("vsk_wrong");

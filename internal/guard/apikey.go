@@ -12,7 +12,6 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"videosdk-auth-endpoint/signer"
 )
@@ -67,8 +66,14 @@ func (k *apiKeys) read() (string, []apiKey, error) {
 	return string(content), list, err
 }
 
-// watch takes over what the file holds. One without keys is taken too: whoever deletes the last line means it.
-func (k *apiKeys) watch(ctx context.Context, ticks <-chan time.Time, tell func(error)) {
+func (*apiKeys) method() *Method { return APIKey }
+
+func (*apiKeys) fits(token string) bool { return strings.HasPrefix(token, keyPrefix) }
+
+func (*apiKeys) ready() bool { return true }
+
+// run takes over what the file holds. One without keys is taken too: whoever deletes the last line means it.
+func (k *apiKeys) run(ctx context.Context, b Background) {
 	read := func() (string, error) {
 		text, _, err := k.read()
 		return text, err
@@ -78,13 +83,13 @@ func (k *apiKeys) watch(ctx context.Context, ticks <-chan time.Time, tell func(e
 		if err == nil {
 			k.list.Store(&list)
 		}
-		tell(err)
+		b.APIKeys(err)
 	}
-	signer.Watch(ctx, ticks, k.text, read, use, tell)
+	signer.Watch(ctx, b.Ticks, k.text, read, use, b.APIKeys)
 }
 
 // find compares with every key, in constant time, and so tells nothing by the time it takes.
-func (k *apiKeys) find(key string) (*Caller, *RefusalError) {
+func (k *apiKeys) find(_ context.Context, key string) (*Caller, *RefusalError) {
 	hash := sha256.Sum256([]byte(key))
 	var found *apiKey
 	list := *k.list.Load()

@@ -3,8 +3,6 @@ package guard
 import (
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -25,16 +23,6 @@ type Config struct {
 	PolicyFile       string        `desc:"a file that holds the policy, instead of AUTH_POLICY" envconfig:"AUTH_POLICY_FILE"`
 	IdentityClaim    string        `desc:"the claim of the user's token that names the user in Zoom's token, whatever the request says; sub is the proxy's user too" envconfig:"AUTH_IDENTITY_CLAIM"`
 	IdentityProperty string        `default:"userIdentity" desc:"where AUTH_IDENTITY_CLAIM goes: userIdentity or userKey" envconfig:"AUTH_IDENTITY_PROPERTY"`
-}
-
-// Open says that nobody is asked who they are.
-func (c *Config) Open() bool {
-	return !c.verifiesTokens() && c.APIKeysFile == "" && c.ProxyHeader == ""
-}
-
-// UsersUnbounded says that every user who is signed in may have any token, a host's too.
-func (c *Config) UsersUnbounded() bool {
-	return (c.verifiesTokens() || c.ProxyHeader != "") && c.Policy == "" && c.PolicyFile == ""
 }
 
 // PlainHTTP lists the variables whose URLs let whoever is on the network replace the keys.
@@ -111,7 +99,7 @@ func (c *Config) validate(trusted Proxies) error {
 // property is empty where there is nothing to set, as for an API key's backend, which speaks for its users. Its error is a
 // *RefusalError.
 func (c *Config) Identity(caller *Caller) (property, value string, err error) {
-	if c.IdentityClaim == "" || caller.Method != JWT && caller.Method != Proxy {
+	if c.IdentityClaim == "" || !caller.Method.Person {
 		return "", "", nil
 	}
 	value = caller.Subject
@@ -144,48 +132,4 @@ func isToken(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
 		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 	})
-}
-
-// Proxies are the networks whose word is believed: on a client's address, and on who the user is.
-type Proxies []netip.Prefix
-
-// Decode reads addresses and CIDR ranges with commas between. It is the envconfig.Decoder.
-func (p *Proxies) Decode(text string) error {
-	for entry := range strings.SplitSeq(text, ",") {
-		entry = strings.TrimSpace(entry)
-		prefix, err := netip.ParsePrefix(entry)
-		if err != nil {
-			addr, err := netip.ParseAddr(entry)
-			if err != nil {
-				return errors.New("want addresses or CIDR ranges with commas between, such as 10.0.0.0/8,192.0.2.7")
-			}
-			prefix = netip.PrefixFrom(addr, addr.BitLen())
-		}
-		*p = append(*p, prefix.Masked())
-	}
-	return nil
-}
-
-// Networks are the same as package net has them.
-func (p Proxies) Networks() []*net.IPNet {
-	networks := make([]*net.IPNet, len(p))
-	for i, prefix := range p {
-		networks[i] = &net.IPNet{IP: prefix.Addr().AsSlice(), Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen())}
-	}
-	return networks
-}
-
-// contain says whether the other end of a connection, as http.Request.RemoteAddr names it, is one of them.
-func (p Proxies) contain(remote string) bool {
-	peer, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return false
-	}
-	addr := peer.Addr().Unmap().WithZone("")
-	for _, prefix := range p {
-		if prefix.Contains(addr) {
-			return true
-		}
-	}
-	return false
 }

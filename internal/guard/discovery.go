@@ -7,10 +7,14 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // maxAnswer bounds what a provider may send, in bytes.
 const maxAnswer = 1 << 20
+
+// fetchTimeout bounds one fetch of a key set, discovery included.
+const fetchTimeout = 10 * time.Second
 
 func discoveryURL(issuer string) string {
 	return strings.TrimSuffix(issuer, "/") + "/.well-known/openid-configuration"

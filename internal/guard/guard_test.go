@@ -94,7 +94,7 @@ func TestAPIKeysFileIsReadAgain(t *testing.T) {
 	file := keysFile(t, oldLine)
 	g := newGuard(t, guard.Config{APIKeysFile: file}, clock)
 	ticks, told := make(chan time.Time), make(chan error)
-	go g.Run(t.Context(), nil, ticks, guard.Events{APIKeys: func(err error) { told <- err }})
+	g.Run(t.Context(), guard.Background{Ticks: ticks, APIKeys: func(err error) { told <- err }})
 	// twoReads lets the file be read twice, and says what was told
 	twoReads := func() error {
 		ticks <- time.Time{}
@@ -192,7 +192,7 @@ func TestOneCredentialThatHoldsIsEnough(t *testing.T) {
 	for _, test := range []struct {
 		name, remote string
 		headers      []string
-		method       guard.Method
+		method       *guard.Method
 		refused      guard.Reason
 	}{
 		{"a user's token", outside, []string{"Authorization", "Bearer " + p.good(t, nil)}, guard.JWT, ""},
@@ -202,10 +202,10 @@ func TestOneCredentialThatHoldsIsEnough(t *testing.T) {
 		{"the proxy's word beside a password for the proxy", inside, []string{"Authorization", "Basic x", "X-Forwarded-User", "alice"}, guard.Proxy, ""},
 		{"the proxy's word beside an expired token", inside, []string{"Authorization", "Bearer " + p.good(t, map[string]any{"exp": 1}), "X-Forwarded-User", "alice"}, guard.Proxy, ""},
 		{"a key beside a header sent past the proxy", outside, []string{"Authorization", "Bearer " + key, "X-Forwarded-User", "mallory"}, guard.APIKey, ""},
-		{"the proxy's word does not mend two Authorization headers", inside, []string{"Authorization", "Bearer x", "Authorization", "Bearer y", "X-Forwarded-User", "alice"}, "", guard.Malformed},
-		{"none of them", outside, nil, "", guard.Missing},
-		{"an unknown key is said to be one", outside, []string{"Authorization", "Bearer " + key + "x"}, "", guard.UnknownAPIKey},
-		{"the first failure is told", outside, []string{"Authorization", "Bearer " + p.good(t, map[string]any{"exp": 1}), "X-Forwarded-User", "mallory"}, "", guard.Expired},
+		{"the proxy's word does not mend two Authorization headers", inside, []string{"Authorization", "Bearer x", "Authorization", "Bearer y", "X-Forwarded-User", "alice"}, nil, guard.Malformed},
+		{"none of them", outside, nil, nil, guard.Missing},
+		{"an unknown key is said to be one", outside, []string{"Authorization", "Bearer " + key + "x"}, nil, guard.UnknownAPIKey},
+		{"the first failure is told", outside, []string{"Authorization", "Bearer " + p.good(t, map[string]any{"exp": 1}), "X-Forwarded-User", "mallory"}, nil, guard.Expired},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := g.Authenticate(byProxy(t, test.remote, test.headers...))

@@ -3,7 +3,6 @@ package guard
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -45,6 +44,11 @@ func newVerifier(c Config, clock func() time.Time) *verifier {
 	return &verifier{config: c, clock: clock, parser: jwt.NewParser(options...)}
 }
 
+func (*verifier) method() *Method { return JWT }
+
+// fits tells a JWT, which has two dots, from an API key, which has none.
+func (*verifier) fits(token string) bool { return strings.Count(token, ".") == 2 }
+
 func (v *verifier) ready() bool { return v.keys.Load() != nil }
 
 var (
@@ -52,7 +56,7 @@ var (
 	errNoKeyID  = errors.New("the token names no key")
 )
 
-func (v *verifier) verify(ctx context.Context, token string) (*Caller, *RefusalError) {
+func (v *verifier) find(ctx context.Context, token string) (*Caller, *RefusalError) {
 	keys := v.keys.Load()
 	if keys == nil {
 		return nil, &RefusalError{Reason: KeysUnavailable}
@@ -116,9 +120,8 @@ func (v *verifier) explain(t *jwt.Token, claims jwt.MapClaims, err error) *Refus
 }
 
 const (
-	fetchTimeout = 10 * time.Second
-	firstRetry   = time.Second
-	lastRetry    = 30 * time.Second
+	firstRetry = time.Second
+	lastRetry  = 30 * time.Second
 	// a key that is not in the set has it fetched again: at most this often, and a request waits no longer for it
 	unknownKeyInterval = 10 * time.Second
 	unknownKeyWait     = 5 * time.Second
@@ -126,8 +129,8 @@ const (
 
 // run fetches the key set until it has it once; from then on the library fetches it again, in the background and when a
 // token names a key that is not in it.
-func (v *verifier) run(ctx context.Context, transport http.RoundTripper, tell func(error)) {
-	client := keySetClient(v.config, transport)
+func (v *verifier) run(ctx context.Context, b Background) {
+	tell, client := b.KeySet, keySetClient(v.config, b.Transport)
 	kept := &keySet{MemoryJWKSet: jwkset.NewMemoryStorage(), fetched: func() {
 		if v.ready() { // the first time is told of below, once the keys are in use
 			tell(nil)

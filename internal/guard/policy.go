@@ -131,7 +131,7 @@ type objects struct {
 }
 
 var callerFields = map[string]*types.FieldType{
-	"method":  callerField(cel.StringType, func(c *Caller) any { return string(c.Method) }),
+	"method":  callerField(cel.StringType, func(c *Caller) any { return c.Method.Name }),
 	"subject": callerField(cel.StringType, func(c *Caller) any { return c.Subject }),
 	"claims":  callerField(cel.MapType(cel.StringType, cel.DynType), func(c *Caller) any { return c.Claims }),
 }

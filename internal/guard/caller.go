@@ -1,0 +1,41 @@
+package guard
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// Caller is who makes a request.
+type Caller struct {
+	Method *Method
+	// Subject is the token's sub, the API key's name or the proxy's user; empty where the endpoint is open.
+	Subject string
+	// Claims are those of the user's token, as JSON has them; nil for the other methods.
+	Claims map[string]any
+}
+
+var anonymous = Caller{Method: None}
+
+// authenticator knows callers in one way, or in several that share a header.
+type authenticator interface {
+	methods() []*Method
+	// authenticate says who makes the request. Its refusal is Missing where the request has no credential of this kind.
+	authenticate(r *http.Request) (*Caller, *RefusalError)
+	// ready is false while the credentials that it compares with were never read.
+	ready() bool
+	// run keeps those credentials up to date until the context ends.
+	run(ctx context.Context, b Background)
+}
+
+// Background is what the guard needs to keep its credentials up to date, and whom it tells of that.
+type Background struct {
+	// Transport fetches key sets.
+	Transport http.RoundTripper
+	// Ticks say when the file of API keys is read again.
+	Ticks <-chan time.Time
+	// KeySet is called after each fetch of the key set. After an error the last good keys stay in use.
+	KeySet func(error)
+	// APIKeys is called after each change of the file. After an error the keys from before stay in use.
+	APIKeys func(error)
+}

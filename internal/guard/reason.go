@@ -1,0 +1,93 @@
+package guard
+
+import "fmt"
+
+// Reason says why a caller does not get a token. The set is closed, so that it can label a metric.
+type Reason string
+
+// The reasons.
+const (
+	Missing         Reason = "missing"
+	Malformed       Reason = "malformed"
+	Algorithm       Reason = "algorithm"
+	UnknownKey      Reason = "unknown_key"
+	Signature       Reason = "signature"
+	Issuer          Reason = "issuer"
+	Audience        Reason = "audience"
+	Expired         Reason = "expired"
+	NotYetValid     Reason = "not_yet_valid"
+	Claims          Reason = "claims"
+	Lifetime        Reason = "lifetime"
+	UnknownAPIKey   Reason = "unknown_api_key"
+	UntrustedProxy  Reason = "untrusted_proxy"
+	KeysUnavailable Reason = "keys_unavailable" // the provider's key set was not fetched yet
+	Identity        Reason = "identity"         // the caller has no name that can be in a token
+	PolicyDenied    Reason = "policy"           // the policy is false
+	PolicyError     Reason = "policy_error"     // the policy can't be evaluated for this caller and request
+	RateLimited     Reason = "rate_limited"
+)
+
+// reasons are all of them, each with what a client reads of its credential. It tells whoever sent the credential nothing
+// that they could not read in it themselves. The text is empty where the credential is not to blame.
+var reasons = []struct {
+	reason     Reason
+	credential string
+}{
+	{Missing, "must be sent"}, // Guard.Wanted says what
+	{Malformed, "must be Bearer, one space and one token, once"},
+	{Algorithm, "must be a token with an asymmetric signature, such as RS256 or ES256"},
+	{UnknownKey, "must be a token that is signed by a key of the provider"},
+	{Signature, "must be a token with the provider's signature"},
+	{Issuer, "must be a token of the provider: another issuer made this one"},
+	{Audience, "must be a token for this service: this one was made for another audience"},
+	{Expired, "must be a token that has not expired: sign in again"},
+	{NotYetValid, "must be a token that is valid already"},
+	{Claims, "must be a token with exp, sub, iss and aud"},
+	{Lifetime, "must be a token that expires sooner"},
+	{UnknownAPIKey, "must be an API key that is known here"},
+	{UntrustedProxy, "must come through the sign-in proxy"},
+	{KeysUnavailable, ""},
+	{Identity, ""},
+	{PolicyDenied, ""},
+	{PolicyError, ""},
+	{RateLimited, ""},
+}
+
+// Reasons returns all of them.
+func Reasons() []Reason {
+	all := make([]Reason, len(reasons))
+	for i, r := range reasons {
+		all[i] = r.reason
+	}
+	return all
+}
+
+// Credential says what is wrong with the caller's credential; empty where the credential is not to blame.
+func (r Reason) Credential() string {
+	for _, known := range reasons {
+		if known.reason == r {
+			return known.credential
+		}
+	}
+	return ""
+}
+
+// RefusalError is the error of a caller who does not get a token.
+type RefusalError struct {
+	Reason Reason
+	// Detail is for the log; it holds no credential, and nothing that was not verified.
+	Detail string
+	// final says that another credential of the same request can't make up for this one.
+	final bool
+}
+
+func (r *RefusalError) Error() string {
+	if r.Detail == "" {
+		return "caller refused: " + string(r.Reason)
+	}
+	return "caller refused: " + string(r.Reason) + ": " + r.Detail
+}
+
+func refuse(reason Reason, format string, args ...any) *RefusalError {
+	return &RefusalError{Reason: reason, Detail: fmt.Sprintf(format, args...)}
+}
