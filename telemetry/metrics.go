@@ -14,6 +14,9 @@ import (
 	"videosdk-auth-endpoint/signer"
 )
 
+// serviceName is what OpenTelemetry calls the scope of the service's spans and metrics.
+const serviceName = "videosdk-auth-endpoint"
+
 // Build says what runs.
 type Build struct{ Version, Revision string }
 
@@ -30,12 +33,14 @@ type Metrics struct {
 	ready              atomic.Pointer[func() bool]
 	rotations          map[string]prometheus.Counter // by result
 	rotated            prometheus.Gauge
+	credentialsRead    prometheus.Gauge
 	open               prometheus.Gauge
 	callers            map[string]prometheus.Counter // by method
 	refusals           map[string]prometheus.Counter // by reason
 	keySets            map[string]prometheus.Counter // by result
 	keySetFetched      prometheus.Gauge
 	apiKeyReloads      map[string]prometheus.Counter // by result
+	apiKeysRead        prometheus.Gauge
 	requests           *prometheus.HistogramVec
 	expected           map[Series]prometheus.Observer // of requests
 }
@@ -94,6 +99,9 @@ func NewMetrics(registry prometheus.Registerer, b Build) *Metrics {
 		}
 		return counters
 	}
+	duration := histogram("http_server_request_duration_seconds", "Duration of HTTP requests.", milliseconds)
+	// Other services use this name too. The label is OpenTelemetry's, and tells ours from theirs whatever the scrape calls us.
+	duration.ConstLabels = prometheus.Labels{"otel_scope_name": serviceName}
 	m := &Metrics{
 		validations:        results(counter("videosdk_token_validations_total", "Token requests validated, by result.", "result"), resultValid, resultInvalid),
 		validationFailures: map[signer.Violation]prometheus.Counter{},
@@ -104,19 +112,23 @@ func NewMetrics(registry prometheus.Registerer, b Build) *Metrics {
 		spans:              results(counter("videosdk_trace_spans_total", "Sampled spans, by what became of them: exported, refused by the collector (failed), or dropped because the queue for it was full.", "result"), resultExported, resultFailed, resultDropped),
 		rotations:          results(counter("videosdk_credential_reloads_total", "Changes of the credential files, by result; after an error the old credentials stay in use.", "result"), resultOK, resultError),
 		rotated:            prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_credential_last_load_timestamp_seconds", Help: "When the credentials in use were loaded."}),
+		credentialsRead:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_credential_last_reload_successful", Help: "0 while the credential files can't be read, so that a new process would not start; else 1."}),
 		open:               prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_auth_open", Help: "1 where no authentication is configured, so that everybody gets tokens."}),
 		callers:            results(counter("videosdk_token_callers_total", "Token requests whose caller is known, by how; none where authentication is not configured.", "method"), methodNames()...),
 		refusals:           results(counter("videosdk_token_refusals_total", "Token requests refused for who makes them, by reason.", "reason"), texts(guard.Reasons())...),
 		keySets:            results(counter("videosdk_jwks_refreshes_total", "Fetches of the provider's key set, by result; after an error the last good keys stay in use.", "result"), resultOK, resultError),
 		keySetFetched:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_jwks_last_refresh_timestamp_seconds", Help: "When the key set in use was fetched; 0 before the first time."}),
 		apiKeyReloads:      results(counter("videosdk_api_key_reloads_total", "Changes of the file of API keys, by result; after an error the keys from before stay in use.", "result"), resultOK, resultError),
-		requests:           prometheus.NewHistogramVec(histogram("http_server_request_duration_seconds", "Duration of HTTP requests.", milliseconds), []string{"http_request_method", "http_route", "http_response_status_code"}),
+		apiKeysRead:        prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_api_key_last_reload_successful", Help: "0 while the file of API keys can't be read, so that a new process would not start; else 1."}),
+		requests:           prometheus.NewHistogramVec(duration, []string{"http_request_method", "http_route", "http_response_status_code"}),
 		expected:           map[Series]prometheus.Observer{},
 	}
 	registry.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.validationDuration, m.signingDuration, m.rotated, m.open, m.keySetFetched, m.requests,
+		m.validationDuration, m.signingDuration, m.rotated, m.credentialsRead, m.open, m.keySetFetched, m.apiKeysRead, m.requests,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "videosdk_ready", Help: "1 while the service takes requests, 0 before and while it drains."}, m.isReady))
 	m.rotated.SetToCurrentTime()
+	m.credentialsRead.Set(1)
+	m.apiKeysRead.Set(1)
 	failures := counter("videosdk_token_validation_failures_total", "Properties of token requests that broke a rule.", "property", "rule")
 	for _, p := range signer.Properties() {
 		for _, rule := range p.Rules() {
@@ -145,26 +157,19 @@ func texts[T ~string](values []T) []string {
 // Rotated counts a change of the credentials; its error says that the old ones stay.
 func (m *Metrics) Rotated(err error) {
 	m.rotations[result(err)].Inc()
+	m.credentialsRead.Set(number(err == nil))
 	if err == nil {
 		m.rotated.SetToCurrentTime()
 	}
 }
 
 func (m *Metrics) isReady() float64 {
-	if ready := m.ready.Load(); ready != nil && (*ready)() {
-		return 1
-	}
-	return 0
+	ready := m.ready.Load()
+	return number(ready != nil && (*ready)())
 }
 
 // Open says whether everybody gets tokens.
-func (m *Metrics) Open(open bool) {
-	if open {
-		m.open.Set(1)
-	} else {
-		m.open.Set(0)
-	}
-}
+func (m *Metrics) Open(open bool) { m.open.Set(number(open)) }
 
 // KeySetFetched counts a fetch of the key set; its error says that the last good keys stay.
 func (m *Metrics) KeySetFetched(err error) {
@@ -175,7 +180,18 @@ func (m *Metrics) KeySetFetched(err error) {
 }
 
 // APIKeysRead counts a change of the file of API keys; its error says that the keys from before stay.
-func (m *Metrics) APIKeysRead(err error) { m.apiKeyReloads[result(err)].Inc() }
+func (m *Metrics) APIKeysRead(err error) {
+	m.apiKeyReloads[result(err)].Inc()
+	m.apiKeysRead.Set(number(err == nil))
+}
+
+// number is a yes or no as a gauge has it.
+func number(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
 
 func result(err error) string {
 	if err != nil {

@@ -82,11 +82,13 @@ func TestEverySeriesExists(t *testing.T) {
 		`videosdk_trace_spans_total{result="exported"} 0`,
 		`videosdk_trace_spans_total{result="failed"} 0`,
 		`videosdk_trace_spans_total{result="dropped"} 0`,
-		`http_server_request_duration_seconds_count{http_request_method="POST",http_response_status_code="200",http_route="/"} 0`,
+		`http_server_request_duration_seconds_count{http_request_method="POST",http_response_status_code="200",http_route="/",otel_scope_name="videosdk-auth-endpoint"} 0`,
 		`videosdk_ready 0`,
 		`videosdk_credential_reloads_total{result="ok"} 0`,
 		`videosdk_credential_reloads_total{result="error"} 0`,
 		"videosdk_credential_last_load_timestamp_seconds 1.",
+		`videosdk_credential_last_reload_successful 1`,
+		`videosdk_api_key_last_reload_successful 1`,
 		`videosdk_auth_open 0`,
 		`videosdk_token_callers_total{method="none"} 0`,
 		`videosdk_token_callers_total{method="jwt"} 0`,
@@ -201,6 +203,24 @@ func TestCountsOfCallers(t *testing.T) {
 	}
 	if strings.Contains(text, "a reason that there is not") {
 		t.Error("a reason that nobody announced is a label")
+	}
+}
+
+// TestLastReload: the gauges are 0 for as long as the files can't be read, and not only at the moment that they changed.
+func TestLastReload(t *testing.T) {
+	m, registry := newMetrics(t)
+	for name, read := range map[string]func(error){
+		"videosdk_credential_last_reload_successful": m.Rotated,
+		"videosdk_api_key_last_reload_successful":    m.APIKeysRead,
+	} {
+		read(errors.New("cut off"))
+		if text := scrape(t, registry); !strings.Contains(text, name+" 0\n") {
+			t.Errorf("after an error: %s", lines(text, name))
+		}
+		read(nil)
+		if text := scrape(t, registry); !strings.Contains(text, name+" 1\n") {
+			t.Errorf("once it is mended: %s", lines(text, name))
+		}
 	}
 }
 

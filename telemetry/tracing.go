@@ -16,9 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-const (
-	serviceName = "videosdk-auth-endpoint"
-)
+const ()
 
 // Tracing sends spans to an OTLP collector. A nil Tracing is one that is off, and costs nothing.
 type Tracing struct {
