@@ -26,7 +26,7 @@ var claimNames = map[string]string{
 	"role": "role_type", "sessionName": "tpc", "userIdentity": "user_identity", "userKey": "user_key", "sessionKey": "session_key",
 	"cloudRecordingOption": "cloud_recording_option", "cloudRecordingElection": "cloud_recording_election",
 	"cloudRecordingTranscriptOption": "cloud_recording_transcript_option", "telemetryTrackingId": "telemetry_tracking_id",
-	"videoWebRtcMode": "video_webrtc_mode", "audioWebRtcMode": "audio_webrtc_mode",
+	"videoWebRtcMode": "video_webrtc_mode", "audioWebRtcMode": "audio_webrtc_mode", "audioCompatibleMode": "audio_compatible_mode",
 }
 
 // FuzzToken sends any body to the token route: nothing panics, every answer has its shape, and whatever is accepted is
@@ -92,7 +92,7 @@ func FuzzToken(f *testing.F) {
 		if len(claims) != len(want) {
 			t.Errorf("claims %v, want %v, in %s", claims, want, body)
 		}
-		for claim, most := range map[string]int{"tpc": 200, "user_identity": 35, "user_key": 36, "session_key": 36} {
+		for claim, most := range map[string]int{"tpc": 200, "user_identity": 36, "user_key": 36, "session_key": 36, "telemetry_tracking_id": 200} {
 			if text, ok := claims[claim].(string); ok && len(utf16.Encode([]rune(text))) > most {
 				t.Errorf("%s is longer than %d", claim, most)
 			}

@@ -168,7 +168,7 @@ func TestPolicySeesWhatIsSigned(t *testing.T) {
 		{"the claim of the session", `{"sessionName":"acme-1","role":0,"tpc":"globex-1"}`, 200},
 		{"an object inside", `{"sessionName":"acme-1","role":0,"x":{"role":1}}`, 200},
 		{"another body behind", `{"sessionName":"acme-1","role":0}{"sessionName":"acme-1","role":1}`, 400},
-		{"one claim under its old name", `{"sessionName":"acme-1","role":0,"audioCompatibleMode":1}`, 403},
+		{"a property under its old name", `{"sessionName":"acme-1","role":0,"audioCompatibleMode":1}`, 403},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := send(t, "POST", url, bearer("backend-key"), strings.NewReader(c.body))
@@ -218,8 +218,8 @@ func TestIdentityOfTheCaller(t *testing.T) {
 		}
 	}
 	t.Run("a name that is too long for Zoom", func(t *testing.T) {
-		a := send(t, "POST", url, as(strings.Repeat("a", 36)), strings.NewReader(`{"sessionName":"a","role":1}`))
-		if a.status != 403 || !strings.Contains(a.body, "must be a string of at most 35 characters, got 36") || lastLine(t, log)["decision"] != "identity" {
+		a := send(t, "POST", url, as(strings.Repeat("a", 37)), strings.NewReader(`{"sessionName":"a","role":1}`))
+		if a.status != 403 || !strings.Contains(a.body, "must be a string of at most 36 characters, got 37") || lastLine(t, log)["decision"] != "identity" {
 			t.Errorf("%d %s, log %v", a.status, a.body, lastLine(t, log))
 		}
 	})

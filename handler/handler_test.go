@@ -156,7 +156,7 @@ func TestErrors(t *testing.T) {
 			`{"errors":[{"property":"role","reason":"must be 0 or 1, got a string that is no whole number"},` +
 				`{"property":"sessionName","reason":"must be a string of 1 to 200 characters, got nothing"},` +
 				`{"property":"expirationSeconds","reason":"must be a whole number from 1800 to 172800, got a number out of range"},` +
-				`{"property":"userIdentity","reason":"must be a string of at most 35 characters, got a number"}]}`,
+				`{"property":"userIdentity","reason":"must be a string of at most 36 characters, got a number"}]}`,
 		},
 		{"names match by case", "POST", "/token", nil, `{"sessionName":"a","Role":1,"ROLE":1}`, 400, `{"errors":[{"property":"role","reason":"must be 0 or 1, got nothing"}]}`},
 		{"the last of a repeated name counts", "POST", "/token", nil, `{"sessionName":"a","role":1,"role":2}`, 400, `{"errors":[{"property":"role","reason":"must be 0 or 1, got a number out of range"}]}`},

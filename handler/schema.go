@@ -58,10 +58,7 @@ func schema(p signer.Property) object {
 		if p.Min > 0 {
 			s = append(s, member{"minLength", p.Min})
 		}
-		if p.Max > 0 {
-			s = append(s, member{"maxLength", p.Max})
-		}
-		return s
+		return append(s, member{"maxLength", p.Max})
 	}
 }
 

@@ -24,14 +24,13 @@ type Property struct {
 	Name string
 	// Claim is the name of its claim in the token; empty where it has none of its own.
 	Claim string
-	// AliasOf names the property that this one is another name for. A request that sends only the alias sets that property
-	// too. Where both are sent, that property's value counts for both.
+	// AliasOf names the property that took this one's place. A request that sends only the alias sets that property too, so
+	// that SDKs which know either claim find it. Where both are sent, each claim has its own value.
 	AliasOf string
 	Type    Type
 	// Required says that a request without it is invalid.
 	Required bool
 	// Min and Max bound an Integer's value or a String's length in UTF-16 code units, both included.
-	// A String with Max 0 has no limit.
 	Min, Max int
 	// Description says what the property does, for documentation.
 	Description string
@@ -72,7 +71,7 @@ var properties = [propertyCount]Property{
 		Description: "the token's lifetime in seconds",
 	},
 	userIdentity: {
-		Name: "userIdentity", Claim: "user_identity", Type: String, Max: 35,
+		Name: "userIdentity", Claim: "user_identity", Type: String, Max: 36,
 		Description: "identifies the user in Zoom's reports and webhooks",
 	},
 	userKey: {
@@ -100,8 +99,9 @@ var properties = [propertyCount]Property{
 		Description: "0 for none, 1 for a transcript, 2 for a transcript and a summary",
 	},
 	telemetryTrackingID: {
-		Name: "telemetryTrackingId", Claim: "telemetry_tracking_id", Type: String,
-		Description: "names this client when Zoom looks into a problem",
+		// Zoom documents no limit. This one has room for a UUID with a prefix, and keeps the token short.
+		Name: "telemetryTrackingId", Claim: "telemetry_tracking_id", Type: String, Max: 200,
+		Description: "names this client when Zoom looks into a problem; a UUID is best",
 	},
 	videoWebRTCMode: {
 		Name: "videoWebRtcMode", Claim: "video_webrtc_mode", Type: Integer, Min: 0, Max: 1,
@@ -112,8 +112,8 @@ var properties = [propertyCount]Property{
 		Description: "1 uses WebRTC for audio on the web",
 	},
 	audioCompatibleMode: {
-		Name: "audioCompatibleMode", AliasOf: "audioWebRtcMode", Type: Integer, Min: 0, Max: 1,
-		Description: "the deprecated name of audioWebRtcMode, which wins where both are sent",
+		Name: "audioCompatibleMode", Claim: "audio_compatible_mode", AliasOf: "audioWebRtcMode", Type: Integer, Min: 0, Max: 1,
+		Description: "what Web SDK 1.x reads; it sets audioWebRtcMode too, unless that is sent",
 	},
 }
 
@@ -137,15 +137,14 @@ func (p Property) Rules() []Rule {
 	if p.Required {
 		rules = append(rules, RuleRequired)
 	}
-	switch {
-	case p.Type == Integer:
-		rules = append(rules, RuleRange)
-	case p.Type == Regions:
-		rules = append(rules, RuleRegion)
-	case p.Max > 0:
-		rules = append(rules, RuleLength)
+	switch p.Type {
+	case Integer:
+		return append(rules, RuleRange)
+	case Regions:
+		return append(rules, RuleRegion)
+	default:
+		return append(rules, RuleLength)
 	}
-	return rules
 }
 
 // Expects says in words what the property must be.
@@ -157,8 +156,6 @@ func (p Property) Expects() string {
 		return fmt.Sprintf("%d or %d", p.Min, p.Max)
 	case p.Type == Integer:
 		return fmt.Sprintf("a whole number from %d to %d", p.Min, p.Max)
-	case p.Max == 0:
-		return "a string"
 	case p.Min == 0:
 		return fmt.Sprintf("a string of at most %d characters", p.Max)
 	default:

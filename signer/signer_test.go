@@ -135,7 +135,8 @@ func TestAccepted(t *testing.T) {
 		{"expirationSeconds", 1.8e3, "exp", float64(now.Unix() - 30 + 1800)},
 		{"expirationSeconds", "172800", "exp", float64(now.Unix() - 30 + 172800)},
 		{"userIdentity", "", "user_identity", ""},
-		{"userIdentity", strings.Repeat("é", 35), "user_identity", strings.Repeat("é", 35)},
+		{"userIdentity", strings.Repeat("é", 36), "user_identity", strings.Repeat("é", 36)},
+		{"userIdentity", "0b7c5a52-5b0e-4c7e-9f62-1f1c4a3f8a10", "user_identity", "0b7c5a52-5b0e-4c7e-9f62-1f1c4a3f8a10"},
 		{"userKey", strings.Repeat("é", 36), "user_key", strings.Repeat("é", 36)},
 		{"sessionKey", strings.Repeat("k", 36), "session_key", strings.Repeat("k", 36)},
 		{"geoRegions", "US,DE", "geo_regions", "US,DE"},
@@ -145,10 +146,12 @@ func TestAccepted(t *testing.T) {
 		{"cloudRecordingOption", 0, "cloud_recording_option", 0.0},
 		{"cloudRecordingElection", "1", "cloud_recording_election", 1.0},
 		{"cloudRecordingTranscriptOption", 2, "cloud_recording_transcript_option", 2.0},
-		{"telemetryTrackingId", strings.Repeat("t", 5000), "telemetry_tracking_id", strings.Repeat("t", 5000)},
+		{"telemetryTrackingId", strings.Repeat("t", 200), "telemetry_tracking_id", strings.Repeat("t", 200)},
 		{"videoWebRtcMode", 1, "video_webrtc_mode", 1.0},
 		{"audioWebRtcMode", 0, "audio_webrtc_mode", 0.0},
 		{"audioCompatibleMode", "1", "audio_webrtc_mode", 1.0},
+		{"audioCompatibleMode", "1", "audio_compatible_mode", 1.0},
+		{"audioWebRtcMode", 1, "audio_compatible_mode", nil},
 		{"Role", 7, "role_type", 1.0}, // case counts: this is an unknown property
 		{"unknown", nil, "version", 1.0},
 	} {
@@ -189,7 +192,7 @@ func TestRefused(t *testing.T) {
 		{"expirationSeconds", 172801, signer.RuleRange, "must be a whole number from 1800 to 172800, got a number out of range"},
 		{"expirationSeconds", 1800.5, signer.RuleType, "must be a whole number from 1800 to 172800, got a fraction"},
 		{"expirationSeconds", 1e300, signer.RuleRange, "must be a whole number from 1800 to 172800, got a number out of range"},
-		{"userIdentity", strings.Repeat("a", 36), signer.RuleLength, "must be a string of at most 35 characters, got 36"},
+		{"userIdentity", strings.Repeat("a", 37), signer.RuleLength, "must be a string of at most 36 characters, got 37"},
 		{"userKey", strings.Repeat("a", 37), signer.RuleLength, "must be a string of at most 36 characters, got 37"},
 		{"sessionKey", struct{}{}, signer.RuleType, "must be a string of at most 36 characters, got an object"},
 		{"geoRegions", "us", signer.RuleRegion, "got another region"},
@@ -199,7 +202,8 @@ func TestRefused(t *testing.T) {
 		{"geoRegions", []any{"US", 1}, signer.RuleType, "got an array that holds other things than strings"},
 		{"geoRegions", 1, signer.RuleType, "got a number"},
 		{"cloudRecordingTranscriptOption", 3, signer.RuleRange, "must be a whole number from 0 to 2"},
-		{"telemetryTrackingId", 7, signer.RuleType, "must be a string, got a number"},
+		{"telemetryTrackingId", 7, signer.RuleType, "must be a string of at most 200 characters, got a number"},
+		{"telemetryTrackingId", strings.Repeat("t", 201), signer.RuleLength, "must be a string of at most 200 characters, got 201"},
 		{"audioCompatibleMode", nil, signer.RuleType, "must be 0 or 1, got null"},
 	} {
 		t.Run(fmt.Sprintf("%s %.20v", c.property, c.value), func(t *testing.T) {
@@ -231,7 +235,7 @@ var properties = func() map[string]signer.Property {
 func TestEveryViolationIsNamedOnce(t *testing.T) {
 	_, err := newSigner(t, defaults).Validate(t.Context(), request(map[string]any{"userIdentity": 5, "geoRegions": "EU", "role": nil}))
 	want := "role must be 0 or 1, got null; sessionName must be a string of 1 to 200 characters, got nothing; " +
-		"userIdentity must be a string of at most 35 characters, got a number; " +
+		"userIdentity must be a string of at most 36 characters, got a number; " +
 		"geoRegions must be a comma-separated string or an array of strings, each one of AU BR CA CN DE HK IN JP MX NL SG US, got another region"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
@@ -260,7 +264,7 @@ func TestEveryPropertyIsSigned(t *testing.T) {
 			value, want = "US", "US"
 		case signer.String:
 		}
-		if p.Name == "" || p.Description == "" || p.Claim == "" && p.AliasOf == "" && p.Name != "expirationSeconds" {
+		if p.Name == "" || p.Description == "" || p.Claim == "" && p.Name != "expirationSeconds" {
 			t.Errorf("the row %+v is not complete", p)
 		}
 		claims := parse(t, sign(t, s, one(p.Name, value)).JWT)
@@ -277,7 +281,7 @@ func TestEveryPropertyIsSigned(t *testing.T) {
 func TestOrder(t *testing.T) {
 	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(sign(t, newSigner(t, defaults), everything()).JWT, ".")[1])
 	want := fmt.Sprintf(`{"app_key":"test-key","role_type":1,"tpc":"Cool <Cars> %s é日😀\"","version":1,"iat":%d,"exp":%d,"user_identity":"u","user_key":"k","session_key":"s","geo_regions":"US,DE",`+
-		`"cloud_recording_option":1,"cloud_recording_election":0,"cloud_recording_transcript_option":2,"telemetry_tracking_id":"t","video_webrtc_mode":1,"audio_webrtc_mode":0}`,
+		`"cloud_recording_option":1,"cloud_recording_election":0,"cloud_recording_transcript_option":2,"telemetry_tracking_id":"t","video_webrtc_mode":1,"audio_webrtc_mode":0,"audio_compatible_mode":1}`,
 		"\u2028", now.Unix()-30, now.Unix()-30+3600)
 	if err != nil || string(payload) != want {
 		t.Errorf("got  %s\nwant %s", payload, want)

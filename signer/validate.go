@@ -75,12 +75,10 @@ func (g *Grant) UserKey() string { return g.claims[userKey].text }
 
 // Value is what the token will say of the property at that place in Properties: an int64, a string or, for Regions, a
 // []string. Where nothing was sent it is the zero value, and sent is false, but for expirationSeconds: there it is the
-// token's lifetime. An alias that was not sent has the value of its property, so that a policy sees it under either name.
+// token's lifetime.
 func (g *Grant) Value(property int) (value any, sent bool) {
 	c := &g.claims[property]
-	switch alias := properties[property].AliasOf; {
-	case alias != "" && !c.sent:
-		return g.Value(propertyIndex[alias])
+	switch {
 	case property == expirationSeconds:
 		return int64(g.lifetime / time.Second), true
 	case properties[property].Type == Integer:
@@ -121,16 +119,14 @@ func (s *HS256) Validate(_ context.Context, r *Request) (*Grant, error) {
 	return g, nil
 }
 
-// resolveAliases gives a property and its alias one value, where the alias is sent.
+// resolveAliases sets the properties that were sent under an older name alone.
 func (g *Grant) resolveAliases() {
 	for i := range properties {
 		alias := &g.claims[i]
 		if properties[i].AliasOf == "" || !alias.sent {
 			continue
 		}
-		if property := &g.claims[propertyIndex[properties[i].AliasOf]]; property.sent {
-			*alias = *property
-		} else {
+		if property := &g.claims[propertyIndex[properties[i].AliasOf]]; !property.sent {
 			*property = *alias
 		}
 	}
@@ -161,10 +157,8 @@ func (p *Property) checkString(v *Value) (claim, *Violation) {
 	if !utf8.ValidString(v.String) {
 		return claim{}, p.violation(RuleType, "text that is not UTF-8")
 	}
-	if p.Max > 0 {
-		if n := utf16Len(v.String); n < p.Min || n > p.Max {
-			return claim{}, p.violation(RuleLength, strconv.Itoa(n))
-		}
+	if n := utf16Len(v.String); n < p.Min || n > p.Max {
+		return claim{}, p.violation(RuleLength, strconv.Itoa(n))
 	}
 	return claim{sent: true, text: v.String}, nil
 }

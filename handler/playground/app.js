@@ -85,7 +85,7 @@ function build(description) {
     Object.assign(field, { schema, required: required.includes(name) });
     properties.set(name, field);
     const claim = schema.description.match(/\(claim (\w+)\)$/)?.[1];
-    claimsOf[claim] = claimsOf[claim] ? `${claimsOf[claim]} or ${name}` : name;
+    claimsOf[claim] = name;
     field.input.addEventListener("input", () => {
       showError(field, whatIsWrong(field, field.input.value));
       showCode();
