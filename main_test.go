@@ -305,7 +305,7 @@ func TestConfigurationMistakes(t *testing.T) {
 		{"quotes around", []string{`ZOOM_VIDEO_SDK_KEY="hidden-k"`, `ZOOM_VIDEO_SDK_SECRET='hidden-s'`}, []string{"ZOOM_VIDEO_SDK_KEY: has quotes", "ZOOM_VIDEO_SDK_SECRET: has quotes"}},
 		{"a zero-width space", []string{"ZOOM_VIDEO_SDK_KEY=k", "ZOOM_VIDEO_SDK_SECRET=hidden-s\u200b"}, []string{"ZOOM_VIDEO_SDK_SECRET: has characters in it that can't be seen"}},
 		{"value and file", []string{"ZOOM_VIDEO_SDK_KEY=k", "ZOOM_VIDEO_SDK_SECRET=hidden-s", "ZOOM_VIDEO_SDK_SECRET_FILE=" + write("s", "x")}, []string{"ZOOM_VIDEO_SDK_SECRET: set it or ZOOM_VIDEO_SDK_SECRET_FILE, not both"}},
-		{"files", []string{"ZOOM_VIDEO_SDK_KEY_FILE=" + filepath.Join(dir, "none"), "ZOOM_VIDEO_SDK_SECRET_FILE=" + write("q", "\"hidden-s\"\n")}, []string{"ZOOM_VIDEO_SDK_KEY_FILE: open ", "ZOOM_VIDEO_SDK_SECRET_FILE: has quotes"}},
+		{"files", []string{"ZOOM_VIDEO_SDK_KEY_FILE=" + filepath.Join(dir, "none"), "ZOOM_VIDEO_SDK_SECRET_FILE=" + write("q", "\"hidden-s\"\n")}, []string{"ZOOM_VIDEO_SDK_KEY_FILE: there is no such file", "ZOOM_VIDEO_SDK_SECRET_FILE: has quotes"}},
 		{
 			"everything at once",
 			[]string{"PORT=tcp://10.0.0.1:hidden", "ADMIN_PORT=hidden", "TOKEN_PATH=hidden", "TOKEN_BACKDATE=hidden", "TOKEN_DEFAULT_TTL=1s", "TOKEN_MAX_TTL=100h", "CORS_ALLOWED_ORIGINS=hidden", "BODY_LIMIT=hidden", "TRUSTED_PROXIES=hidden", "LOG_LEVEL=hidden", "LOG_FORMAT=hidden", "SHUTDOWN_DELAY=-1s", "SHUTDOWN_TIMEOUT=hidden"},

@@ -102,3 +102,24 @@ func (emptyPackages) Import(name string) (*types.Package, error) {
 	pkg.MarkComplete()
 	return pkg, nil
 }
+
+// TestSizes: a file is read in one go, and a function on one screen.
+func TestSizes(t *testing.T) {
+	files, folders := serviceFiles(t)
+	for _, folder := range folders {
+		for _, file := range folder {
+			if lines := files.File(file.Pos()).LineCount(); lines > 250 {
+				t.Errorf("%s has %d lines; want 250 at most", files.File(file.Pos()).Name(), lines)
+			}
+			for _, d := range file.Decls {
+				f, ok := d.(*ast.FuncDecl)
+				if !ok {
+					continue
+				}
+				if lines := files.Position(f.End()).Line - files.Position(f.Pos()).Line + 1; lines > 50 {
+					t.Errorf("%s: %s has %d lines; want 50 at most", files.Position(f.Pos()), f.Name.Name, lines)
+				}
+			}
+		}
+	}
+}

@@ -22,7 +22,7 @@ func TestRouteAllocations(t *testing.T) {
 	base := allocations(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) }))
 	c := config(t)
 	log := telemetry.NewLog(telemetry.Config{LogFormat: "json"}, io.Discard, nil)
-	route := allocations(t, handler.New(c, newGuard(t, c), newSigner(t), requests(log), http.NotFoundHandler(), log).Public)
+	route := allocations(t, handler.New(c, newGuard(t), newSigner(t), requests(log), http.NotFoundHandler(), log).Public)
 	t.Logf("net/http %d, the token route %d more", base, route-base)
 	if ours := route - base; ours > 14 {
 		t.Errorf("%d allocations a request beside net/http's %d, want at most 14", ours, base)

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"videosdk-auth-endpoint/internal/guard"
+	"videosdk-auth-endpoint/internal/env"
 
 	"github.com/labstack/gommon/bytes"
 )
@@ -19,7 +19,6 @@ type Config struct {
 	TokenPath       string        `default:"/"      desc:"the path of the token route" envconfig:"TOKEN_PATH"`
 	Origins         Origins       `default:"*"      desc:"the web origins that may read answers, comma-separated, or * for all; https://*.example.com is every subdomain" envconfig:"CORS_ALLOWED_ORIGINS"`
 	BodyLimit       Size          `default:"100KiB" desc:"the largest request body; B, kB, KiB, MB or MiB" envconfig:"BODY_LIMIT"`
-	TrustedProxies  guard.Proxies `desc:"the addresses or CIDR ranges of proxies whose X-Forwarded-For and AUTH_PROXY_HEADER are believed, comma-separated; none: client addresses come from the connection" envconfig:"TRUSTED_PROXIES"`
 	RateLimit       float64       `default:"0" desc:"how many requests a second each caller may make of this replica; 0 for no limit" envconfig:"RATE_LIMIT"`
 	RateBurst       uint32        `default:"10" desc:"how many requests a caller may make at once before RATE_LIMIT counts; 1 or more" envconfig:"RATE_LIMIT_BURST"`
 	Playground      bool          `default:"false"  desc:"true serves a page to try requests on, at GET /" envconfig:"PLAYGROUND"`
@@ -73,7 +72,7 @@ type Size int64
 func (s *Size) Decode(text string) error {
 	n, err := bytes.Parse(text)
 	if err != nil {
-		return errors.New("want a size such as 1500, 100kB or 1MiB")
+		return env.Mistake("want a size such as 1500, 100kB or 1MiB")
 	}
 	*s = Size(n)
 	return nil

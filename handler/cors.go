@@ -1,11 +1,12 @@
 package handler
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+
+	"videosdk-auth-endpoint/internal/env"
 )
 
 // crossOrigin decides which web pages may read answers.
@@ -73,7 +74,7 @@ func (o *Origins) Decode(text string) error {
 		}
 		origin, err := url.Parse(entry)
 		if err != nil || origin.Host == "" || entry != origin.Scheme+"://"+origin.Host {
-			return errors.New("want * or origins with commas between, such as https://app.example.com, each with scheme and host and nothing behind them")
+			return env.Mistake("want * or origins with commas between, such as https://app.example.com, each with scheme and host and nothing behind them")
 		}
 		scheme, domain, wildcard := strings.Cut(entry, "*")
 		switch {
@@ -82,11 +83,11 @@ func (o *Origins) Decode(text string) error {
 		case scheme == origin.Scheme+"://" && strings.HasPrefix(domain, ".") && !strings.Contains(domain, "*"):
 			o.subdomains = append(o.subdomains, subdomains{scheme, domain})
 		default:
-			return errors.New("want the * of an origin in front of its domain, as in https://*.example.com")
+			return env.Mistake("want the * of an origin in front of its domain, as in https://*.example.com")
 		}
 	}
 	if o.all && len(o.exact)+len(o.subdomains) > 0 {
-		return errors.New("want * or a list of origins, not both")
+		return env.Mistake("want * or a list of origins, not both")
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func FuzzToken(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	h := handler.New(config(f), newGuard(f, config(f)), newSigner(f), requests(new(telemetry.Log)), http.NotFoundHandler(), new(telemetry.Log))
+	h := handler.New(config(f), newGuard(f), newSigner(f), requests(new(telemetry.Log)), http.NotFoundHandler(), new(telemetry.Log))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		recorder := httptest.NewRecorder()
 		h.Public.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", bytes.NewReader(body)))

@@ -227,7 +227,7 @@ func TestIdentityOfTheCaller(t *testing.T) {
 		log := new(bytes.Buffer)
 		logger := telemetry.NewLog(telemetry.Config{LogFormat: "json", LogHashKey: "0123456789abcdef"}, zerolog.SyncWriter(log), nil)
 		c := config(t, "AUTH_API_KEYS_FILE="+keysFile(t))
-		url := serve(t, handler.New(c, newGuard(t, c), newSigner(t), requests(logger), http.NotFoundHandler(), logger).Public)
+		url := serve(t, handler.New(c, newGuard(t), newSigner(t), requests(logger), http.NotFoundHandler(), logger).Public)
 		send(t, "POST", url, as("alice"), strings.NewReader(`{"sessionName":"a","role":1}`))
 		if line := lastLine(t, log); line["caller"] != logger.Name("alice") || strings.Contains(log.String(), "alice") {
 			t.Errorf("log %v", line)

@@ -52,10 +52,10 @@ func New(c Config, g *guard.Guard, s signer.Signer, requests *telemetry.Requests
 	description.fill(describe(api{c.TokenPath, routes, s.Properties(), access{g, c.RateLimit > 0}, h.limits}).json())
 	requests.Expect(routes.series(), func() bool { return h.health.check() == nil })
 	if c.AdminPort == nil {
-		h.Public = mount(routes, c.TrustedProxies, h.serve)
+		h.Public = mount(routes, g.Trusted(), h.serve)
 	} else {
 		public, admin := routes.split()
-		h.Public, h.Admin = mount(public, c.TrustedProxies, h.serve), mount(admin, c.TrustedProxies, h.serve)
+		h.Public, h.Admin = mount(public, g.Trusted(), h.serve), mount(admin, g.Trusted(), h.serve)
 	}
 	return h
 }

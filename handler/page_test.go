@@ -143,10 +143,7 @@ func describe(t *testing.T, url string) description {
 
 // TestDescriptionOfProperties: all of them, in their order, with the limits that this service sets.
 func TestDescriptionOfProperties(t *testing.T) {
-	s, err := signer.New(signer.Config{DefaultTTL: time.Hour, MaxTTL: 90 * time.Minute}, credentials, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := signer.New(signer.Config{DefaultTTL: time.Hour, MaxTTL: 90 * time.Minute}, credentials, time.Now)
 	h, _ := newHandler(t, s)
 	request := describe(t, serve(t, h.Public)).Components.Schemas.TokenRequest
 	d := json.NewDecoder(strings.NewReader(string(request.Properties)))

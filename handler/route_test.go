@@ -33,7 +33,7 @@ func routes(b *testing.B) []struct {
 	constant.POST("/", func(c echo.Context) error { return c.Blob(http.StatusOK, "application/json", []byte("{}")) })
 	c := config(b)
 	route := func(log *telemetry.Log) http.Handler {
-		return handler.New(c, newGuard(b, c), newSigner(b), requests(log), http.NotFoundHandler(), log).Public
+		return handler.New(c, newGuard(b), newSigner(b), requests(log), http.NotFoundHandler(), log).Public
 	}
 	return []struct {
 		name    string

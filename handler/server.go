@@ -78,9 +78,10 @@ func (s *Server) AdminAddr() net.Addr {
 	return s.admin.listener.Addr()
 }
 
-// Run serves until a signal, then drains: for SHUTDOWN_DELAY requests are still taken while /readyz answers 503, then
-// those under way have SHUTDOWN_TIMEOUT to end. SIGINT, a developer's Ctrl-C, skips the delay; a second signal ends
-// everything at once. Health and metrics answer to the last. An error says that requests were cut off or a port failed.
+// Run serves until a signal or until the context ends, then drains: for SHUTDOWN_DELAY requests are still taken while
+// /readyz answers 503, then those under way have SHUTDOWN_TIMEOUT to end. SIGINT, a developer's Ctrl-C, and the context's
+// end skip the delay. A second signal ends everything at once. Health and metrics answer to the last. An error says that
+// requests were cut off or a port failed.
 func (s *Server) Run(ctx context.Context, signals <-chan os.Signal) error {
 	failed := make(chan error, 2)
 	for _, e := range []*endpoint{s.public, s.admin} {
@@ -88,18 +89,21 @@ func (s *Server) Run(ctx context.Context, signals <-chan os.Signal) error {
 			go func() { failed <- e.server.Serve(e.listener) }()
 		}
 	}
+	why := "the context ended"
+	delay := time.Duration(0)
 	select {
 	case err := <-failed:
 		return errors.Join(fmt.Errorf("serve: %w", err), s.close())
+	case <-ctx.Done():
 	case signal := <-signals:
-		s.handler.health.draining.Store(true)
-		delay := s.handler.config.ShutdownDelay
-		if signal == os.Interrupt {
-			delay = 0
+		why = signal.String()
+		if signal != os.Interrupt {
+			delay = s.handler.config.ShutdownDelay
 		}
-		s.handler.log.Info().Stringer("signal", signal).Stringer("delay", delay).Stringer("timeout", s.handler.config.ShutdownTimeout).Msg("draining")
-		return errors.Join(s.drain(ctx, delay, signals), s.close())
 	}
+	s.handler.health.draining.Store(true)
+	s.handler.log.Info().Str("signal", why).Stringer("delay", delay).Stringer("timeout", s.handler.config.ShutdownTimeout).Msg("draining")
+	return errors.Join(s.drain(context.WithoutCancel(ctx), delay, signals), s.close())
 }
 
 var errSecondSignal = errors.New("a second signal")

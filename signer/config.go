@@ -3,29 +3,19 @@ package signer
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
+
+	"videosdk-auth-endpoint/internal/files"
+	"videosdk-auth-endpoint/internal/secret"
 )
-
-// Secret is text that is never printed or logged.
-type Secret string
-
-// String hides the secret from fmt.
-func (Secret) String() string { return "[hidden]" }
-
-// GoString hides the secret from %#v.
-func (Secret) GoString() string { return "[hidden]" }
-
-// MarshalText hides the secret from JSON.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Config is what the environment sets of the signer.
 type Config struct {
 	Key        string        `desc:"the Video SDK key of your app" envconfig:"ZOOM_VIDEO_SDK_KEY"`
-	Secret     Secret        `desc:"the Video SDK secret of your app" envconfig:"ZOOM_VIDEO_SDK_SECRET"`
+	Secret     secret.Text   `desc:"the Video SDK secret of your app" envconfig:"ZOOM_VIDEO_SDK_SECRET"`
 	KeyFile    string        `desc:"a file that holds the key, instead of ZOOM_VIDEO_SDK_KEY" envconfig:"ZOOM_VIDEO_SDK_KEY_FILE"`
 	SecretFile string        `desc:"a file that holds the secret, instead of ZOOM_VIDEO_SDK_SECRET" envconfig:"ZOOM_VIDEO_SDK_SECRET_FILE"`
 	Backdate   time.Duration `default:"30s" desc:"how far in the past iat lies, so that clocks may differ; 0s to 29m" envconfig:"TOKEN_BACKDATE"`
@@ -36,7 +26,7 @@ type Config struct {
 // Credentials are the Video SDK key and secret of one app.
 type Credentials struct {
 	Key    string
-	Secret Secret
+	Secret secret.Text
 }
 
 const (
@@ -64,28 +54,13 @@ func (c *Config) Validate() error {
 	return errors.Join(mistakes...)
 }
 
-// Credentials returns the key and the secret from the environment or from their files,
-// or every mistake in them, joined; no mistake holds a value.
+// Credentials returns the key and the secret from the environment or from their files, or every mistake in them, joined.
+// No mistake holds a value.
 func (c *Config) Credentials() (Credentials, error) {
-	keyFile, secretFile := sameGeneration(c.KeyFile, c.SecretFile)
-	key, keyErr := credential("ZOOM_VIDEO_SDK_KEY", c.Key, keyFile)
-	secret, secretErr := credential("ZOOM_VIDEO_SDK_SECRET", string(c.Secret), secretFile)
-	return Credentials{key, Secret(secret)}, errors.Join(keyErr, secretErr)
-}
-
-// sameGeneration resolves the directory of both files once, where they share one, so that a swap between two reads can't
-// mix generations. Kubernetes swaps ..data, a link to the directory that holds a mounted Secret's files.
-func sameGeneration(keyFile, secretFile string) (key, secret string) {
-	dir := filepath.Dir(keyFile)
-	if keyFile == "" || dir != filepath.Dir(secretFile) {
-		return keyFile, secretFile
-	}
-	if data, err := filepath.EvalSymlinks(filepath.Join(dir, "..data")); err == nil {
-		dir = data
-	} else if resolved, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = resolved
-	}
-	return filepath.Join(dir, filepath.Base(keyFile)), filepath.Join(dir, filepath.Base(secretFile))
+	paths := files.SameGeneration(c.KeyFile, c.SecretFile)
+	key, keyErr := credential("ZOOM_VIDEO_SDK_KEY", c.Key, paths[0])
+	text, secretErr := credential("ZOOM_VIDEO_SDK_SECRET", string(c.Secret), paths[1])
+	return Credentials{key, secret.Text(text)}, errors.Join(keyErr, secretErr)
 }
 
 func credential(variable, value, file string) (string, error) {
@@ -93,13 +68,13 @@ func credential(variable, value, file string) (string, error) {
 	case value != "" && file != "":
 		return "", fmt.Errorf("%s: set it or %[1]s_FILE, not both", variable)
 	case file != "":
-		content, err := os.ReadFile(file)
-		if err != nil {
-			return "", fmt.Errorf("%s_FILE: %w", variable, err)
-		}
 		variable += "_FILE"
+		content, err := files.Read(file)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", variable, err)
+		}
 		// editors and echo end a file with a line break, which is never part of a credential
-		value = strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
+		value = strings.TrimSuffix(strings.TrimSuffix(content, "\n"), "\r")
 	}
 	switch {
 	case value == "":
@@ -108,7 +83,7 @@ func credential(variable, value, file string) (string, error) {
 		return "", fmt.Errorf("%s: has white space in it; Zoom would refuse every token", variable)
 	case strings.ContainsAny(value, "\"'`“”‘’"):
 		return "", fmt.Errorf("%s: has quotes in it; Zoom would refuse every token", variable)
-	case strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsGraphic(r) }):
+	case !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsGraphic(r) }):
 		return "", fmt.Errorf("%s: has characters in it that can't be seen; Zoom would refuse every token", variable)
 	}
 	return value, nil

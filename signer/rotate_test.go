@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"videosdk-auth-endpoint/internal/files"
+	"videosdk-auth-endpoint/internal/secret"
 	"videosdk-auth-endpoint/signer"
 )
 
@@ -69,14 +71,15 @@ func rotate(t *testing.T, keyFile, secretFile string) *rotation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := signer.New(c, first, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := signer.New(c, first, time.Now)
 	r := &rotation{s, make(chan time.Time), make(chan error, 1)}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	go func() { defer close(done); s.Rotate(ctx, r.ticks, func(err error) { r.told <- err }) }()
+	use := func(c signer.Credentials) { s.Use(c); r.told <- nil }
+	go func() {
+		defer close(done)
+		files.Watch(ctx, r.ticks, first, c.Credentials, use, func(err error) { r.told <- err })
+	}()
 	t.Cleanup(func() { cancel(); <-done })
 	return r
 }
@@ -179,7 +182,7 @@ func appKey(t *testing.T, token string) string {
 func TestRotateUnderLoad(t *testing.T) {
 	m := newMount(t)
 	pair := func(n int) signer.Credentials {
-		return signer.Credentials{Key: fmt.Sprintf("key-%d", n), Secret: signer.Secret(fmt.Sprintf("secret-%d", n))}
+		return signer.Credentials{Key: fmt.Sprintf("key-%d", n), Secret: secret.Text(fmt.Sprintf("secret-%d", n))}
 	}
 	m.swap(pair(0).Key, "secret-0")
 	r := rotate(t, filepath.Join(m.dir, "key"), filepath.Join(m.dir, "secret"))
@@ -205,8 +208,8 @@ func TestRotateUnderLoad(t *testing.T) {
 					return
 				}
 				key := appKey(t, token.JWT)
-				secret := signer.Secret("secret" + strings.TrimPrefix(key, "key"))
-				if _, err := signer.Inspect(token.JWT, signer.Credentials{Key: key, Secret: secret}, time.Now); err != nil {
+				text := secret.Text("secret" + strings.TrimPrefix(key, "key"))
+				if _, err := signer.Inspect(token.JWT, signer.Credentials{Key: key, Secret: text}, time.Now); err != nil {
 					t.Errorf("a mix: %v", err)
 					return
 				}

@@ -43,20 +43,18 @@ type HS256 struct {
 	properties [propertyCount]Property
 }
 
-// New returns a signer that takes the time from clock. The configuration must be valid.
-func New(c Config, credentials Credentials, clock func() time.Time) (*HS256, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
+// New returns a signer that takes the time from clock. The configuration and the credentials must be valid.
+func New(c Config, credentials Credentials, clock func() time.Time) *HS256 {
 	s := &HS256{config: c, clock: clock, properties: properties}
-	if err := s.use(credentials); err != nil {
-		return nil, err
-	}
+	s.Use(credentials)
 	ttl := &s.properties[expirationSeconds]
 	ttl.Max = int(c.MaxTTL / time.Second)
 	ttl.Description += fmt.Sprintf("; %d where it is not sent", c.DefaultTTL/time.Second)
-	return s, nil
+	return s
 }
+
+// Use signs with these credentials from now on. They must be valid.
+func (s *HS256) Use(c Credentials) { s.key.Store(newSigningKey(c)) }
 
 // Properties returns the rules under the default configuration, in the order in which violations are listed.
 func Properties() []Property { return append([]Property(nil), properties[:]...) }
@@ -93,19 +91,8 @@ func (s *HS256) Sign(_ context.Context, g *Grant) (Token, error) {
 // header is the first part of every token, and the dot behind it.
 var header = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "."
 
-// use signs with these credentials from now on.
-func (s *HS256) use(c Credentials) error {
-	key, err := newSigningKey(c)
-	if err != nil {
-		return err
-	}
-	s.key.Store(key)
-	return nil
-}
-
 // signingKey is a key and a secret, made ready for signing.
 type signingKey struct {
-	credentials Credentials
 	// start is the beginning of the claims, with app_key
 	start []byte
 	// workspaces holds what signing one token takes, to be used again
@@ -118,17 +105,13 @@ type workspace struct {
 	payload, token, signature []byte
 }
 
-func newSigningKey(c Credentials) (*signingKey, error) {
-	start, err := jsontext.AppendQuote([]byte(`{"app_key":`), c.Key)
-	if err != nil {
-		return nil, fmt.Errorf("the Video SDK key is not UTF-8: %w", err)
-	}
+func newSigningKey(c Credentials) *signingKey {
+	start, _ := jsontext.AppendQuote([]byte(`{"app_key":`), c.Key) // fails only where the key is not UTF-8, and it is valid
 	secret := []byte(c.Secret)
 	return &signingKey{
-		credentials: c,
-		start:       start,
-		workspaces:  sync.Pool{New: func() any { return &workspace{mac: hmac.New(sha256.New, secret)} }},
-	}, nil
+		start:      start,
+		workspaces: sync.Pool{New: func() any { return &workspace{mac: hmac.New(sha256.New, secret)} }},
+	}
 }
 
 // appendClaims writes the claims as JSON in the order of the properties, which is the sample's.

@@ -7,7 +7,7 @@ import (
 	"math"
 	"net/url"
 
-	"videosdk-auth-endpoint/signer"
+	"videosdk-auth-endpoint/internal/secret"
 
 	"github.com/rs/zerolog"
 )
@@ -17,7 +17,7 @@ import (
 type Config struct {
 	LogLevel   zerolog.Level `default:"info" desc:"debug, info, warn or error; health and metrics requests are logged at debug" envconfig:"LOG_LEVEL"`
 	LogFormat  string        `desc:"json or text; without it json, and text on a terminal" envconfig:"LOG_FORMAT"`
-	LogHashKey signer.Secret `desc:"a key of at least 16 characters; with it the log has keyed hashes in place of session names, identities and user keys" envconfig:"LOG_HASH_KEY"`
+	LogHashKey secret.Text   `desc:"a key of at least 16 characters; with it the log has keyed hashes in place of session names, identities and user keys" envconfig:"LOG_HASH_KEY"`
 
 	TracesExporter string `desc:"otlp or none; without it otlp where an endpoint is set, else none" envconfig:"OTEL_TRACES_EXPORTER"`
 	Endpoint       string `desc:"the URL of the OTLP collector" envconfig:"OTEL_EXPORTER_OTLP_ENDPOINT"`

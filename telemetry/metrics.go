@@ -81,12 +81,6 @@ func histogram(name, help string, buckets []float64) prometheus.HistogramOpts {
 
 // NewMetrics registers the service's metrics, and those of the Go runtime, the process and the build.
 func NewMetrics(registry prometheus.Registerer, b Build) *Metrics {
-	info := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name:        "videosdk_build_info",
-		Help:        "Always 1; its labels say which build of the service runs.",
-		ConstLabels: prometheus.Labels{"version": b.Version, "revision": b.Revision, "goversion": runtime.Version()},
-	})
-	info.Set(1)
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		vec := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 		registry.MustRegister(vec)
@@ -104,7 +98,7 @@ func NewMetrics(registry prometheus.Registerer, b Build) *Metrics {
 	duration.ConstLabels = prometheus.Labels{"otel_scope_name": serviceName}
 	m := &Metrics{
 		validations:        results(counter("videosdk_token_validations_total", "Token requests validated, by result.", "result"), resultValid, resultInvalid),
-		validationFailures: map[signer.Violation]prometheus.Counter{},
+		validationFailures: brokenRules(counter("videosdk_token_validation_failures_total", "Properties of token requests that broke a rule.", "property", "rule")),
 		validationDuration: prometheus.NewHistogram(histogram("videosdk_token_validation_duration_seconds", "Time to validate a token request.", microseconds)),
 		signatures:         results(counter("videosdk_token_signatures_total", "Tokens signed, by result.", "result"), resultOK, resultError),
 		signingDuration:    prometheus.NewHistogram(histogram("videosdk_token_signing_duration_seconds", "Time to sign a token.", microseconds)),
@@ -123,19 +117,34 @@ func NewMetrics(registry prometheus.Registerer, b Build) *Metrics {
 		requests:           prometheus.NewHistogramVec(duration, []string{"http_request_method", "http_route", "http_response_status_code"}),
 		expected:           map[Series]prometheus.Observer{},
 	}
-	registry.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	registry.MustRegister(buildInfo(b), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.validationDuration, m.signingDuration, m.rotated, m.credentialsRead, m.open, m.keySetFetched, m.apiKeysRead, m.requests,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "videosdk_ready", Help: "1 while the service takes requests, 0 before and while it drains."}, m.isReady))
 	m.rotated.SetToCurrentTime()
 	m.credentialsRead.Set(1)
 	m.apiKeysRead.Set(1)
-	failures := counter("videosdk_token_validation_failures_total", "Properties of token requests that broke a rule.", "property", "rule")
+	return m
+}
+
+// brokenRules has a counter for each rule that a property can break.
+func brokenRules(failures *prometheus.CounterVec) map[signer.Violation]prometheus.Counter {
+	counters := map[signer.Violation]prometheus.Counter{}
 	for _, p := range signer.Properties() {
 		for _, rule := range p.Rules() {
-			m.validationFailures[signer.Violation{Property: p.Name, Rule: rule}] = failures.WithLabelValues(p.Name, string(rule))
+			counters[signer.Violation{Property: p.Name, Rule: rule}] = failures.WithLabelValues(p.Name, string(rule))
 		}
 	}
-	return m
+	return counters
+}
+
+func buildInfo(b Build) prometheus.Gauge {
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name:        "videosdk_build_info",
+		Help:        "Always 1; its labels say which build of the service runs.",
+		ConstLabels: prometheus.Labels{"version": b.Version, "revision": b.Revision, "goversion": runtime.Version()},
+	})
+	info.Set(1)
+	return info
 }
 
 func methodNames() []string {

@@ -42,11 +42,7 @@ func scrape(t testing.TB, registry *prometheus.Registry) string {
 
 func newSigner(t testing.TB) signer.Signer {
 	t.Helper()
-	s, err := signer.New(signer.Config{DefaultTTL: time.Hour, MaxTTL: time.Hour}, signer.Credentials{Key: "k", Secret: "s"}, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return signer.New(signer.Config{DefaultTTL: time.Hour, MaxTTL: time.Hour}, signer.Credentials{Key: "k", Secret: "s"}, time.Now)
 }
 
 // failing validates, but can't sign.

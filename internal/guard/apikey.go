@@ -9,11 +9,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync/atomic"
 
-	"videosdk-auth-endpoint/signer"
+	"videosdk-auth-endpoint/internal/files"
 )
 
 // keyPrefix lets scanners for leaked secrets know an API key when they see it.
@@ -58,12 +57,12 @@ func loadAPIKeys(file string) (*apiKeys, error) {
 }
 
 func (k *apiKeys) read() (string, []apiKey, error) {
-	content, err := os.ReadFile(k.file)
+	text, err := files.Read(k.file)
 	if err != nil {
 		return "", nil, fmt.Errorf("AUTH_API_KEYS_FILE: %w", err)
 	}
-	list, err := parseAPIKeys(string(content))
-	return string(content), list, err
+	list, err := parseAPIKeys(text)
+	return text, list, err
 }
 
 func (*apiKeys) method() *Method { return APIKey }
@@ -85,7 +84,7 @@ func (k *apiKeys) run(ctx context.Context, b Background) {
 		}
 		b.APIKeys(err)
 	}
-	signer.Watch(ctx, b.Ticks, k.text, read, use, b.APIKeys)
+	files.Watch(ctx, b.Ticks, k.text, read, use, b.APIKeys)
 }
 
 // find compares with every key, in constant time, and so tells nothing by the time it takes.

@@ -4,9 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"strings"
 	"time"
+
+	"videosdk-auth-endpoint/internal/files"
 )
 
 // Config is what the environment sets of callers and of what they may have. With none of its methods the endpoint is
@@ -21,6 +22,7 @@ type Config struct {
 	ProxyHeader      string        `desc:"the header in which an identity-aware proxy names the user; believed from TRUSTED_PROXIES alone" envconfig:"AUTH_PROXY_HEADER"`
 	Policy           string        `desc:"a CEL expression over caller and request that must be true for a token" envconfig:"AUTH_POLICY"`
 	PolicyFile       string        `desc:"a file that holds the policy, instead of AUTH_POLICY" envconfig:"AUTH_POLICY_FILE"`
+	TrustedProxies   Proxies       `desc:"the addresses or CIDR ranges of proxies whose X-Forwarded-For and AUTH_PROXY_HEADER are believed, comma-separated; none: client addresses come from the connection" envconfig:"TRUSTED_PROXIES"`
 	IdentityClaim    string        `desc:"the claim of the user's token that names the user in Zoom's token, whatever the request says; sub is the proxy's user too" envconfig:"AUTH_IDENTITY_CLAIM"`
 	IdentityProperty string        `default:"userIdentity" desc:"where AUTH_IDENTITY_CLAIM goes: userIdentity or userKey" envconfig:"AUTH_IDENTITY_PROPERTY"`
 }
@@ -39,60 +41,70 @@ func (c *Config) PlainHTTP() []string {
 
 func (c *Config) verifiesTokens() bool { return c.Issuer != "" || c.JWKSURL != "" }
 
-// validate returns every mistake of the settings, joined; it reads no file.
-func (c *Config) validate(trusted Proxies) error {
-	var mistakes []error
-	wrong := func(text string) { mistakes = append(mistakes, errors.New(text)) }
-	isURL := func(variable, value string) {
-		u, err := url.Parse(value)
-		if value != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.Fragment != "") {
-			wrong(variable + ": want a URL such as https://id.example.com")
-		}
-	}
-	isURL("AUTH_ISSUER", c.Issuer)
-	isURL("AUTH_JWKS_URL", c.JWKSURL)
-	if c.verifiesTokens() && len(c.Audience) == 0 {
-		wrong("AUTH_AUDIENCE: required with AUTH_ISSUER and AUTH_JWKS_URL: without it a token that the same provider made for another app would do")
-	}
-	if !c.verifiesTokens() && len(c.Audience) > 0 {
-		wrong("AUTH_AUDIENCE: means nothing without AUTH_ISSUER or AUTH_JWKS_URL; set one, or drop it")
-	}
-	for _, audience := range c.Audience {
-		if audience == "" {
-			wrong("AUTH_AUDIENCE: want audiences with commas between, none of them empty")
-		}
-	}
-	if c.MaxTTL < time.Minute {
-		wrong("AUTH_TOKEN_MAX_TTL: want 1m or more")
-	}
-	if c.RefreshInterval < time.Second {
-		wrong("AUTH_JWKS_REFRESH_INTERVAL: want 1s or more")
-	}
-	if c.ProxyHeader != "" {
-		if !isToken(c.ProxyHeader) || strings.EqualFold(c.ProxyHeader, "Authorization") {
-			wrong("AUTH_PROXY_HEADER: want the name of a header such as X-Forwarded-User, other than Authorization")
-		}
-		if len(trusted) == 0 {
-			wrong("AUTH_PROXY_HEADER: needs TRUSTED_PROXIES: anybody could send the header otherwise")
-		}
-		for _, proxy := range trusted {
-			if proxy.Bits() == 0 {
-				wrong("TRUSTED_PROXIES: holds every address, so that with AUTH_PROXY_HEADER anybody could name any user; want your proxies' addresses")
-			}
-		}
-	}
+// Validate returns every mistake of the settings, joined. It reads no file: New does.
+func (c *Config) Validate() error {
+	var mistakes mistakes
+	c.validateUsers(&mistakes)
+	c.validateProxy(&mistakes)
 	if c.Policy != "" && c.PolicyFile != "" {
-		wrong("AUTH_POLICY: set it or AUTH_POLICY_FILE, not both")
+		mistakes.add("AUTH_POLICY: set it or AUTH_POLICY_FILE, not both")
 	}
 	switch {
 	case c.IdentityProperty != "userIdentity" && c.IdentityProperty != "userKey":
-		wrong("AUTH_IDENTITY_PROPERTY: want userIdentity or userKey")
+		mistakes.add("AUTH_IDENTITY_PROPERTY: want userIdentity or userKey")
 	case c.IdentityClaim != "" && !c.verifiesTokens() && c.ProxyHeader == "":
-		wrong("AUTH_IDENTITY_CLAIM: needs users: set AUTH_ISSUER, AUTH_JWKS_URL or AUTH_PROXY_HEADER")
+		mistakes.add("AUTH_IDENTITY_CLAIM: needs users: set AUTH_ISSUER, AUTH_JWKS_URL or AUTH_PROXY_HEADER")
 	case c.IdentityClaim != "" && c.IdentityClaim != "sub" && !c.verifiesTokens():
-		wrong("AUTH_IDENTITY_CLAIM: want sub: a proxy's user has no other claim")
+		mistakes.add("AUTH_IDENTITY_CLAIM: want sub: a proxy's user has no other claim")
 	}
 	return errors.Join(mistakes...)
+}
+
+type mistakes []error
+
+func (m *mistakes) add(text string) { *m = append(*m, errors.New(text)) }
+
+func (c *Config) validateUsers(m *mistakes) {
+	for _, v := range []struct{ variable, value string }{{"AUTH_ISSUER", c.Issuer}, {"AUTH_JWKS_URL", c.JWKSURL}} {
+		u, err := url.Parse(v.value)
+		if v.value != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.Fragment != "") {
+			m.add(v.variable + ": want a URL such as https://id.example.com")
+		}
+	}
+	if c.verifiesTokens() && len(c.Audience) == 0 {
+		m.add("AUTH_AUDIENCE: required with AUTH_ISSUER and AUTH_JWKS_URL: without it a token that the same provider made for another app would do")
+	}
+	if !c.verifiesTokens() && len(c.Audience) > 0 {
+		m.add("AUTH_AUDIENCE: means nothing without AUTH_ISSUER or AUTH_JWKS_URL; set one, or drop it")
+	}
+	for _, audience := range c.Audience {
+		if audience == "" {
+			m.add("AUTH_AUDIENCE: want audiences with commas between, none of them empty")
+		}
+	}
+	if c.MaxTTL < time.Minute {
+		m.add("AUTH_TOKEN_MAX_TTL: want 1m or more")
+	}
+	if c.RefreshInterval < time.Second {
+		m.add("AUTH_JWKS_REFRESH_INTERVAL: want 1s or more")
+	}
+}
+
+func (c *Config) validateProxy(m *mistakes) {
+	if c.ProxyHeader == "" {
+		return
+	}
+	if !isToken(c.ProxyHeader) || strings.EqualFold(c.ProxyHeader, "Authorization") {
+		m.add("AUTH_PROXY_HEADER: want the name of a header such as X-Forwarded-User, other than Authorization")
+	}
+	if len(c.TrustedProxies) == 0 {
+		m.add("AUTH_PROXY_HEADER: needs TRUSTED_PROXIES: anybody could send the header otherwise")
+	}
+	for _, proxy := range c.TrustedProxies {
+		if proxy.Bits() == 0 {
+			m.add("TRUSTED_PROXIES: holds every address, so that with AUTH_PROXY_HEADER anybody could name any user; want your proxies' addresses")
+		}
+	}
 }
 
 // Identity says which property of the request must hold which value: the caller's own name, whatever was sent. The
@@ -117,14 +129,14 @@ func (c *Config) expression() (text, variable string, err error) {
 	if c.PolicyFile == "" {
 		return c.Policy, "AUTH_POLICY", nil
 	}
-	content, err := os.ReadFile(c.PolicyFile)
+	content, err := files.Read(c.PolicyFile)
 	if err != nil {
 		return "", "", fmt.Errorf("AUTH_POLICY_FILE: %w", err)
 	}
-	if strings.TrimSpace(string(content)) == "" {
+	if strings.TrimSpace(content) == "" {
 		return "", "", errors.New("AUTH_POLICY_FILE: the file is empty; write true into it to allow everything")
 	}
-	return string(content), "AUTH_POLICY_FILE", nil
+	return content, "AUTH_POLICY_FILE", nil
 }
 
 // isToken says whether s can be the name of a header.

@@ -62,7 +62,7 @@ func FuzzAPIKeysFile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		file := dir + "/keys"
 		write(t, file, text)
-		_, err := guard.New(guard.Config{APIKeysFile: file, MaxTTL: 1 << 40, RefreshInterval: 1 << 40, IdentityProperty: "userKey"}, nil, clock)
+		_, err := guard.New(guard.Config{APIKeysFile: file, MaxTTL: 1 << 40, RefreshInterval: 1 << 40, IdentityProperty: "userKey"}, clock)
 		if err == nil {
 			if len(strings.Fields(text)) < 2 {
 				t.Fatalf("%q has a key", text)

@@ -13,15 +13,16 @@ import (
 
 // Guard authenticates callers and applies the policy. It is safe for concurrent use.
 type Guard struct {
+	trusted        Proxies
 	authenticators []authenticator // none where the endpoint is open
 	*Rules
 }
 
-// New returns a guard that takes the time from clock. Its error lists every mistake of the configuration, its files and its
-// policy, joined. It does not connect: Run does.
-func New(c Config, trusted Proxies, clock func() time.Time) (*Guard, error) {
-	g := &Guard{}
-	mistakes := []error{c.validate(trusted)}
+// New returns a guard that takes the time from clock. Its error lists every mistake in the files and in the policy, joined.
+// It does not connect: Run does. The configuration must be valid.
+func New(c Config, clock func() time.Time) (*Guard, error) {
+	g := &Guard{trusted: c.TrustedProxies}
+	var mistakes []error
 	bearers := &bearer{}
 	if c.verifiesTokens() {
 		bearers.kinds = append(bearers.kinds, newVerifier(c, clock))
@@ -34,7 +35,7 @@ func New(c Config, trusted Proxies, clock func() time.Time) (*Guard, error) {
 		g.authenticators = append(g.authenticators, bearers)
 	}
 	if c.ProxyHeader != "" {
-		g.authenticators = append(g.authenticators, &proxy{c.ProxyHeader, trusted})
+		g.authenticators = append(g.authenticators, &proxy{c.ProxyHeader, c.TrustedProxies})
 	}
 	rules, err := NewRules(c)
 	g.Rules, mistakes = rules, append(mistakes, err)
@@ -59,6 +60,9 @@ func (g *Guard) Ready() bool {
 
 // Open says that nobody is asked who they are.
 func (g *Guard) Open() bool { return len(g.authenticators) == 0 }
+
+// Trusted are the proxies whose word is believed.
+func (g *Guard) Trusted() Proxies { return g.trusted }
 
 // Methods are the ways in which callers are known here. An open endpoint has only None.
 func (g *Guard) Methods() []*Method {

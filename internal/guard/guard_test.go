@@ -3,6 +3,7 @@ package guard_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -279,7 +280,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"no proxy to trust", func(c *guard.Config) { c.ProxyHeader = "X-User" }, "", "AUTH_PROXY_HEADER: needs TRUSTED_PROXIES"},
 		{"everybody a proxy", func(c *guard.Config) { c.ProxyHeader = "X-User" }, "::/0", "TRUSTED_PROXIES: holds every address"},
 		{"two policies", func(c *guard.Config) { c.Policy, c.PolicyFile = "true", keysFile(t, "true") }, "", "AUTH_POLICY: set it or"},
-		{"a policy file that is gone", func(c *guard.Config) { c.PolicyFile = "/nowhere" }, "", "AUTH_POLICY_FILE: open /nowhere"},
+		{"a policy file that is gone", func(c *guard.Config) { c.PolicyFile = "/nowhere" }, "", "AUTH_POLICY_FILE: there is no such file"},
 		{"an empty policy file", func(c *guard.Config) { c.PolicyFile = keysFile(t, " ", "") }, "", "AUTH_POLICY_FILE: the file is empty"},
 		{"a broken policy", func(c *guard.Config) { c.Policy = "request.rol == 0" }, "", "AUTH_POLICY: at 1:8: undefined field 'rol'"},
 		{"another property", func(c *guard.Config) { c.IdentityProperty = "sessionName" }, "", "AUTH_IDENTITY_PROPERTY: want"},
@@ -287,7 +288,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"a claim of a proxy's user", func(c *guard.Config) {
 			c.Issuer, c.Audience, c.IdentityClaim, c.ProxyHeader = "", nil, "email", "X-User"
 		}, "10.0.0.0/8", "AUTH_IDENTITY_CLAIM: want sub"},
-		{"a keys file that is gone", func(c *guard.Config) { c.APIKeysFile = "/nowhere" }, "", "AUTH_API_KEYS_FILE: open /nowhere"},
+		{"a keys file that is gone", func(c *guard.Config) { c.APIKeysFile = "/nowhere" }, "", "AUTH_API_KEYS_FILE: there is no such file"},
 		{"a keys file without keys", func(c *guard.Config) { c.APIKeysFile = keysFile(t, "# none") }, "", "AUTH_API_KEYS_FILE: holds no key"},
 		{"a key instead of its hash", func(c *guard.Config) { c.APIKeysFile = keysFile(t, line, "jobs vsk_hidden") }, "", "AUTH_API_KEYS_FILE: line 2: want the SHA-256"},
 		{"a name with a space", func(c *guard.Config) { c.APIKeysFile = keysFile(t, "my "+line) }, "", "AUTH_API_KEYS_FILE: line 1: want a name and"},
@@ -297,13 +298,12 @@ func TestConfigMistakes(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := good()
 			test.change(&c)
-			var trusted guard.Proxies
 			if test.trusted != "" {
-				if err := trusted.Decode(test.trusted); err != nil {
+				if err := c.TrustedProxies.Decode(test.trusted); err != nil {
 					t.Fatal(err)
 				}
 			}
-			_, err := guard.New(c, trusted, clock)
+			err := mistakes(c)
 			switch {
 			case test.want == "" && err != nil:
 				t.Errorf("got %v, want none", err)
@@ -315,13 +315,19 @@ func TestConfigMistakes(t *testing.T) {
 		})
 	}
 	t.Run("all at once", func(t *testing.T) {
-		_, err := guard.New(guard.Config{Issuer: "x", Policy: "1", APIKeysFile: "/nowhere"}, nil, clock)
+		err := mistakes(guard.Config{Issuer: "x", Policy: "1", APIKeysFile: "/nowhere"})
 		for _, variable := range []string{"AUTH_ISSUER", "AUTH_AUDIENCE", "AUTH_POLICY", "AUTH_API_KEYS_FILE", "AUTH_TOKEN_MAX_TTL"} {
 			if !strings.Contains(fmt.Sprint(err), variable+": ") {
 				t.Errorf("%s is not in: %v", variable, err)
 			}
 		}
 	})
+}
+
+// mistakes are those of the settings, and those in the files and the policy.
+func mistakes(c guard.Config) error {
+	_, err := guard.New(c, clock)
+	return errors.Join(c.Validate(), err)
 }
 
 func TestKeySetRetriesUntilThereIsOne(t *testing.T) {

@@ -161,16 +161,18 @@ func verifying(t testing.TB, c guard.Config) *guard.Guard {
 
 func newGuard(t testing.TB, c guard.Config, clock func() time.Time, trusted ...string) *guard.Guard {
 	t.Helper()
-	var proxies guard.Proxies
 	for _, network := range trusted {
-		if err := proxies.Decode(network); err != nil {
+		if err := c.TrustedProxies.Decode(network); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if c.MaxTTL == 0 {
 		c.MaxTTL, c.RefreshInterval, c.IdentityProperty = 24*time.Hour, time.Hour, "userIdentity"
 	}
-	g, err := guard.New(c, proxies, clock)
+	if err := c.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	g, err := guard.New(c, clock)
 	if err != nil {
 		t.Fatal(err)
 	}

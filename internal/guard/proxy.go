@@ -2,7 +2,6 @@ package guard
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -10,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"videosdk-auth-endpoint/internal/env"
 )
 
 // proxy knows callers by a header that an identity-aware proxy in front adds.
@@ -55,7 +56,7 @@ func (p *Proxies) Decode(text string) error {
 		if err != nil {
 			addr, err := netip.ParseAddr(entry)
 			if err != nil {
-				return errors.New("want addresses or CIDR ranges with commas between, such as 10.0.0.0/8,192.0.2.7")
+				return env.Mistake("want addresses or CIDR ranges with commas between, such as 10.0.0.0/8,192.0.2.7")
 			}
 			prefix = netip.PrefixFrom(addr, addr.BitLen())
 		}
