@@ -5,20 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"strconv"
-	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"videosdk-auth-endpoint/signer"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-)
-
-var (
-	errCharset  = errors.New("charset is not utf-8")
-	errEncoding = errors.New("body is compressed")
 )
 
 // malformedError is a body that can't be read as the JSON of a request.
@@ -33,37 +27,25 @@ const (
 	otherType = "the body was not read, as its Content-Type is not application/json"
 )
 
-// readable reports whether a body of that Content-Type is read as JSON. Many clients forget the header,
-// and browsers then send text/plain.
-func readable(contentType string) (bool, error) {
-	switch contentType {
-	case "application/json", "":
-		return true, nil
-	}
-	// a type that can't be parsed is empty, and so another one
-	media, params, _ := mime.ParseMediaType(contentType)
-	if media != "application/json" && media != "text/plain" {
-		return false, nil
-	}
-	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii") {
-		return false, errCharset
-	}
-	return true, nil
-}
-
 // decode reads a request's JSON. Names match by case, the last of a repeated name counts, unknown names are skipped.
-// Text that is not UTF-8 and halves of surrogate pairs become U+FFFD. Its error is a *malformedError; unread says why
-// a well-formed body asks for nothing.
+// Bytes that are not UTF-8 are kept, so that validation refuses them. Half a surrogate pair becomes U+FFFD, as it does
+// where a browser sends such text to Zoom. Its error is a *malformedError; unread says why a well-formed body asks for
+// nothing.
 func decode(body *bytes.Buffer, r *signer.Request) (unread string, err error) {
 	if bytes.HasPrefix(body.Bytes(), byteOrderMark) {
 		body.Next(len(byteOrderMark))
 	}
-	if body.Len() == 0 {
+	text := body.Bytes()
+	if len(text) == 0 {
 		return emptyBody, nil
 	}
-	d := decoders.Get().(*jsontext.Decoder)
-	defer decoders.Put(d)
-	d.Reset(body, lenient)
+	if encoding := wideEncoding(text); encoding != "" {
+		return "", &malformedError{"must be UTF-8, got " + encoding}
+	}
+	decoder := decoders.Get().(*jsontext.Decoder)
+	defer decoders.Put(decoder)
+	decoder.Reset(body, lenient)
+	d := &source{decoder, text, utf8.Valid(text)}
 	switch d.PeekKind() {
 	case '{':
 		err = decodeObject(d, r)
@@ -81,7 +63,7 @@ func decode(body *bytes.Buffer, r *signer.Request) (unread string, err error) {
 			err = end
 		}
 	}
-	return unread, malformed(err)
+	return unread, malformed(err, text)
 }
 
 var (
@@ -91,10 +73,31 @@ var (
 
 var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
 
+// source is a body that is being decoded.
+type source struct {
+	*jsontext.Decoder
+	body []byte
+	// utf8 says that all of the body is UTF-8, so that no text in it needs a look.
+	utf8 bool
+}
+
+// text returns the string that was read last, which starts behind that offset. The decoder makes U+FFFD of every byte
+// that is not UTF-8, and so the same name of Möller and Müller in ISO-8859-1. Here such bytes stay as they are.
+func (d *source) text(token jsontext.Token, behind int64) string {
+	if raw := d.body[behind:d.InputOffset()]; !d.utf8 && !utf8.Valid(raw) {
+		return string(raw)
+	}
+	return token.String()
+}
+
 // malformed says where the syntax of JSON was broken.
-func malformed(err error) error {
+func malformed(err error, body []byte) error {
 	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return &malformedError{fmt.Sprintf("must be valid JSON: %v at byte %d", syntax.Err, syntax.ByteOffset)}
+		reason := fmt.Sprintf("must be valid JSON: %v at byte %d", syntax.Err, syntax.ByteOffset)
+		if unquoted(body) {
+			reason += `: names need double quotes, which some shells remove`
+		}
+		return &malformedError{reason}
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return &malformedError{"must be valid JSON: it ends too early"}
@@ -102,7 +105,7 @@ func malformed(err error) error {
 	return err
 }
 
-func decodeObject(d *jsontext.Decoder, r *signer.Request) error {
+func decodeObject(d *source, r *signer.Request) error {
 	if _, err := d.ReadToken(); err != nil {
 		return err
 	}
@@ -122,20 +125,21 @@ func decodeObject(d *jsontext.Decoder, r *signer.Request) error {
 	return err
 }
 
-func decodeValue(d *jsontext.Decoder) (signer.Value, error) {
+func decodeValue(d *source) (signer.Value, error) {
 	switch d.PeekKind() {
 	case '[':
 		return decodeArray(d)
 	case '{':
 		return signer.Value{Kind: signer.KindObject}, d.SkipValue()
 	}
+	behind := d.InputOffset()
 	token, err := d.ReadToken()
 	if err != nil {
 		return signer.Value{}, err
 	}
 	switch token.Kind() {
 	case '"':
-		return signer.Value{Kind: signer.KindString, String: token.String()}, nil
+		return signer.Value{Kind: signer.KindString, String: d.text(token, behind)}, nil
 	case '0':
 		// a number too large for a float64 becomes an infinity, which no rule allows
 		n, _ := strconv.ParseFloat(token.String(), 64)
@@ -147,7 +151,7 @@ func decodeValue(d *jsontext.Decoder) (signer.Value, error) {
 	}
 }
 
-func decodeArray(d *jsontext.Decoder) (signer.Value, error) {
+func decodeArray(d *source) (signer.Value, error) {
 	v := signer.Value{Kind: signer.KindStrings}
 	if _, err := d.ReadToken(); err != nil {
 		return v, err
@@ -160,12 +164,13 @@ func decodeArray(d *jsontext.Decoder) (signer.Value, error) {
 			}
 			continue
 		}
+		behind := d.InputOffset()
 		entry, err := d.ReadToken()
 		if err != nil {
 			return v, err
 		}
 		if v.Kind == signer.KindStrings {
-			v.Strings = append(v.Strings, entry.String())
+			v.Strings = append(v.Strings, d.text(entry, behind))
 		}
 	}
 	_, err := d.ReadToken()

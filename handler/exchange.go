@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 
 	"videosdk-auth-endpoint/telemetry"
@@ -61,14 +62,15 @@ const mediaJSON = "application/json"
 // buffers holds bodies, read and written. One that grew large is left to the garbage collector.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// requestID takes over an id that an ingress or a client gave, if it is one that can stand in a log, or makes one.
+// requestID takes over an id that an ingress or a client gave, if it is one that can stand in a log, or makes one. AWS
+// writes Root=1-67891233-abcdef;Parent=…;Sampled=1, ASP.NET 0HLFQK4VQ1V8G:00000001, others use base64.
 func requestID(r *http.Request) string {
 	id := r.Header.Get("X-Request-Id")
-	if id == "" || len(id) > 64 {
+	if id == "" || len(id) > 128 {
 		return newID()
 	}
 	for _, b := range []byte(id) {
-		if (b < '0' || b > '9') && (b < 'A' || b > 'Z') && (b < 'a' || b > 'z') && b != '-' && b != '_' && b != '.' {
+		if (b < '0' || b > '9') && (b < 'A' || b > 'Z') && (b < 'a' || b > 'z') && strings.IndexByte("-_.=:;+/", b) < 0 {
 			return newID()
 		}
 	}

@@ -42,7 +42,7 @@ var failures = []failure{
 	{503, "The provider's keys were not fetched yet", func(a access) bool { return slices.Contains(a.Methods(), guard.JWT) }, []error{&guard.RefusalError{Reason: guard.KeysUnavailable}}, explainNoKeys},
 	{503, "", nil, []error{errDraining}, explainDraining},
 	{404, "", nil, []error{errNothingHere}, explainNothingHere},
-	{405, "", nil, []error{&methodError{"OPTIONS, GET"}}, explainMethod},
+	{405, "", nil, []error{&methodError{"OPTIONS, GET, HEAD"}}, explainMethod},
 }
 
 // tokenFailures are the statuses with which a POST for a token can fail.

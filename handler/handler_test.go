@@ -161,6 +161,10 @@ func TestErrors(t *testing.T) {
 		{"the last of a repeated name counts", "POST", "/token", nil, `{"sessionName":"a","role":1,"role":2}`, 400, `{"errors":[{"property":"role","reason":"must be 0 or 1, got a number out of range"}]}`},
 		{"broken JSON", "POST", "/token", nil, `{"sessionName":}`, 400, `{"errors":[{"property":"body","reason":"must be valid JSON: missing value after object name at byte 15"}]}`},
 		{"cut JSON", "POST", "/token", nil, `{"sessionName":`, 400, `{"errors":[{"property":"body","reason":"must be valid JSON: unexpected EOF at byte 15"}]}`},
+		{"a shell took the quotes", "POST", "/token", nil, `{sessionName: Cool Cars, role: 1}`, 400, `{"errors":[{"property":"body","reason":"must be valid JSON: invalid character 's' at start of value at byte 1: names need double quotes, which some shells remove"}]}`},
+		{"a shell kept the single quotes", "POST", "/token", nil, `'{sessionName:`, 400, `{"errors":[{"property":"body","reason":"must be valid JSON: invalid character '\\'' at start of value at byte 0: names need double quotes, which some shells remove"}]}`},
+		{"UTF-16", "POST", "/token", nil, "\xff\xfe{\x00}\x00", 400, `{"errors":[{"property":"body","reason":"must be UTF-8, got UTF-16"}]}`},
+		{"ISO-8859-1", "POST", "/token", nil, "{\"sessionName\":\"M\xf6ller\",\"role\":1,\"geoRegions\":[\"US\",\"\xff\"],\"other\":\"\xff\"}", 400, `{"errors":[{"property":"sessionName","reason":"must be UTF-8, got bytes of another encoding"},{"property":"geoRegions","reason":"must be UTF-8, got bytes of another encoding"}]}`},
 		{"two objects", "POST", "/token", nil, validBody + validBody, 400, `{"errors":[{"property":"body","reason":"must be one JSON object and nothing behind it"}]}`},
 		{"deep nesting", "POST", "/token", nil, `{"x":` + strings.Repeat("[", 990), 400, `{"errors":[{"property":"body","reason":"must be valid JSON: unexpected EOF at byte 995"}]}`},
 		{
@@ -206,6 +210,83 @@ func TestErrors(t *testing.T) {
 			t.Errorf("status %d: %s", a.status, a.body)
 		}
 	})
+}
+
+// TestBodies: what clients send, and what they call it.
+func TestBodies(t *testing.T) {
+	h, _ := newHandler(t, newSigner(t))
+	url := serve(t, h.Public)
+	const form = "application/x-www-form-urlencoded"
+	for _, c := range []struct {
+		name   string
+		header http.Header
+		body   string
+		status int
+	}{
+		{"nothing said", nil, validBody, 200},
+		{"JSON", http.Header{"Content-Type": {"application/json"}}, validBody, 200},
+		{"JSON in capitals", http.Header{"Content-Type": {"Application/JSON"}}, validBody, 200},
+		{"the charset", http.Header{"Content-Type": {"application/json; charset=utf-8"}}, validBody, 200},
+		{"the charset as the web calls it too", http.Header{"Content-Type": {"application/json; charset=utf8"}}, validBody, 200},
+		{"the charset in capitals", http.Header{"Content-Type": {"application/json; charset=UTF8"}}, validBody, 200},
+		{"the charset in quotes", http.Header{"Content-Type": {`application/json; charset="utf-8"`}}, validBody, 200},
+		{"the charset in single quotes", http.Header{"Content-Type": {"application/json; charset='utf-8'"}}, validBody, 200},
+		{"an empty charset", http.Header{"Content-Type": {"application/json; charset="}}, validBody, 200},
+		{"a semicolon too many", http.Header{"Content-Type": {"application/json; charset=utf-8;"}}, validBody, 200},
+		{"another charset", http.Header{"Content-Type": {"application/json; charset=iso-8859-1"}}, validBody, 415},
+		{"a vendor's JSON", http.Header{"Content-Type": {"application/vnd.api+json"}}, validBody, 200},
+		{"JSON-LD", http.Header{"Content-Type": {"application/ld+json; charset=utf-8"}}, validBody, 200},
+		{"JSON as text", http.Header{"Content-Type": {"text/json"}}, validBody, 200},
+		{"another application's type", http.Header{"Content-Type": {"application/xml"}}, validBody, 400},
+		{"an image's type", http.Header{"Content-Type": {"image/svg+xml"}}, validBody, 400},
+		{"the header twice", http.Header{"Content-Type": {"application/json", "application/json"}}, validBody, 200},
+		{"the header twice, joined", http.Header{"Content-Type": {"application/json, application/json; charset=utf-8"}}, validBody, 200},
+		{"what curl -d says", http.Header{"Content-Type": {form}}, validBody, 200},
+		{"what curl -d says of a file", http.Header{"Content-Type": {form}}, "\n {\"sessionName\":\"a\",\"role\":1}\n", 200},
+		{"a form", http.Header{"Content-Type": {form}}, "sessionName=a&role=1", 400},
+		{"a form that holds JSON", http.Header{"Content-Type": {form}}, "%7B%22sessionName%22%3A%22a%22%7D", 400},
+		{"a form that is an array", http.Header{"Content-Type": {form}}, "[" + validBody + "]", 400},
+		{"a form with files", http.Header{"Content-Type": {"multipart/form-data; boundary=x"}}, validBody, 400},
+		{"no coding", http.Header{"Content-Encoding": {"identity"}}, validBody, 200},
+		{"no coding in capitals", http.Header{"Content-Encoding": {"IDENTITY"}}, validBody, 200},
+		{"no coding twice", http.Header{"Content-Encoding": {"identity, identity"}}, validBody, 200},
+		{"no coding in two headers", http.Header{"Content-Encoding": {"identity", ""}}, validBody, 200},
+		{"a coding behind", http.Header{"Content-Encoding": {"identity", "gzip"}}, validBody, 415},
+		{"UTF-16 that says so", http.Header{"Content-Type": {"application/json; charset=utf-16"}}, "\xfe\xff\x00{\x00}", 415},
+		{"UTF-16 with the high byte first", nil, "\x00{\x00}", 400},
+		{"UTF-32", nil, "{\x00\x00\x00}\x00\x00\x00", 400},
+		{"a byte order mark", nil, "\xef\xbb\xbf" + validBody, 200},
+		{"other bytes in a name that we don't know", nil, "{\"sessionName\":\"a\",\"role\":1,\"M\xf6\":\"\xfc\"}", 200},
+		{"other bytes in a value that is replaced", nil, "{\"sessionName\":\"\xfc\",\"role\":1,\"sessionName\":\"a\"}", 200},
+		{"half a surrogate pair", nil, `{"sessionName":"\ud800","role":1}`, 200},
+		{"text that has the character for what can't be shown", nil, `{"sessionName":"` + "\ufffd" + `","role":1}`, 200},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if a := send(t, "POST", url, c.header, strings.NewReader(c.body)); a.status != c.status {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+		})
+	}
+}
+
+// TestNamesStayApart: two names in ISO-8859-1 must not become one session.
+func TestNamesStayApart(t *testing.T) {
+	h, _ := newHandler(t, newSigner(t))
+	url := serve(t, h.Public)
+	for _, c := range []struct{ name, body, reason string }{
+		{"Windows PowerShell", "{\"sessionName\":\"M\xf6ller\",\"role\":1}", "must be UTF-8, got bytes of another encoding"},
+		{"Shift_JIS", "{\"sessionName\":\"\x89\xef\x8bc\",\"role\":1}", "must be UTF-8, got bytes of another encoding"},
+		{"UTF-32 with a mark", "\xff\xfe\x00\x00{\x00\x00\x00", "must be UTF-8, got UTF-32"},
+		{"UTF-32 with the high byte first", "\x00\x00\x00{\x00\x00\x00}", "must be UTF-8, got UTF-32"},
+		{"UTF-16 without a mark", "{\x00}\x00", "must be UTF-8, got UTF-16"},
+		{"UTF-16 of one character", "\xfe\xff\x00{", "must be UTF-8, got UTF-16"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if a := send(t, "POST", url, nil, strings.NewReader(c.body)); a.status != 400 || !strings.Contains(a.body, c.reason) {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+		})
+	}
 }
 
 // TestBrokenConnection: a client that goes away in the middle of its body is no error of the server.
@@ -352,12 +433,24 @@ func TestCrossOrigin(t *testing.T) {
 	})
 }
 
+func TestHeadOfMetrics(t *testing.T) {
+	c := config(t)
+	registry := prometheus.NewRegistry()
+	watch := telemetry.NewRequests(telemetry.NewMetrics(registry, telemetry.Build{}), nil, new(telemetry.Log))
+	h := handler.New(c, newGuard(t), newSigner(t), watch, telemetry.Handler(registry), new(telemetry.Log))
+	a := send(t, "HEAD", serve(t, h.Public)+"/metrics", nil, nil)
+	if a.status != 200 || a.body != "" || !strings.HasPrefix(a.header.Get("Content-Type"), "text/plain") {
+		t.Errorf("%d %v %q", a.status, a.header, a.body)
+	}
+}
+
 func TestRequestID(t *testing.T) {
 	h, _ := newHandler(t, newSigner(t))
 	url := serve(t, h.Public)
 	for sent, kept := range map[string]bool{
-		"0af7651916cd43dd8448eb211c80319c": true, "a-b_c.D": true,
-		"": false, "with space": false, "quote\"": false, strings.Repeat("a", 65): false, "é": false,
+		"0af7651916cd43dd8448eb211c80319c": true, "a-b_c.D": true, "0HLFQK4VQ1V8G:00000001": true, "JKJaXmPLvHcESHA=": true, "host/x+Y-000001": true,
+		"Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=1": true,
+		"": false, "with space": false, "quote\"": false, strings.Repeat("a", 128): true, strings.Repeat("a", 129): false, "é": false,
 	} {
 		got := send(t, "POST", url, http.Header{"X-Request-Id": {sent}}, strings.NewReader(validBody)).header.Get("X-Request-Id")
 		if (got == sent) != kept || len(got) < 7 {

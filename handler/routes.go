@@ -51,7 +51,7 @@ func newTable(tokenPath string, playground bool, a answers) table {
 		&route{methods: read, path: livePath, admin: true, statuses: found[:1], answer: a.live},
 		&route{methods: read, path: healthPath, admin: true, statuses: found[:1], answer: a.live},
 		&route{methods: read, path: readyPath, admin: true, statuses: []int{http.StatusOK, http.StatusServiceUnavailable}, answer: a.ready},
-		&route{methods: read[:1], path: metricsPath, admin: true, statuses: found[:1], answer: a.metrics},
+		&route{methods: read, path: metricsPath, admin: true, statuses: found[:1], answer: a.metrics},
 		&route{methods: []string{http.MethodGet, http.MethodPost}, statuses: []int{http.StatusNotFound}, answer: func(*exchange) error { return errNothingHere }},
 	)
 	for _, path := range slices.Compact(t.paths()) {

@@ -97,10 +97,10 @@ func (e *bodyError) Unwrap() error { return e.error }
 // readRequest reads the body, and keeps none of it but what it asks for.
 func readRequest(x *exchange, limit int64, into *signer.Request) (unread string, err error) {
 	r := x.Request
-	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+	if compressed(r.Header["Content-Encoding"]) {
 		return "", errEncoding
 	}
-	ok, err := readable(r.Header.Get("Content-Type"))
+	media, err := mediaOf(r.Header.Get("Content-Type"))
 	if err != nil {
 		return "", err
 	}
@@ -114,7 +114,7 @@ func readRequest(x *exchange, limit int64, into *signer.Request) (unread string,
 	if _, err := buffer.ReadFrom(http.MaxBytesReader(x.writer, r.Body, limit)); err != nil {
 		return "", &bodyError{err}
 	}
-	if !ok && buffer.Len() > 0 {
+	if !isJSON(media, buffer.Bytes()) && buffer.Len() > 0 {
 		return otherType, nil
 	}
 	return decode(buffer, into)

@@ -133,7 +133,7 @@ func RegionCodes() []string { return append([]string(nil), regionCodes[:]...) }
 
 // Rules returns every rule that a request can break with this property.
 func (p Property) Rules() []Rule {
-	rules := []Rule{RuleType}
+	rules := []Rule{RuleType, RuleEncoding}
 	if p.Required {
 		rules = append(rules, RuleRequired)
 	}

@@ -20,6 +20,7 @@ type Rule string
 const (
 	RuleRequired Rule = "required"
 	RuleType     Rule = "type"
+	RuleEncoding Rule = "encoding"
 	RuleLength   Rule = "length"
 	RuleRange    Rule = "range"
 	RuleRegion   Rule = "region"
@@ -136,6 +137,9 @@ func (p *Property) check(v *Value) (claim, *Violation) {
 	if v.Kind == KindAbsent {
 		return claim{}, p.violation(RuleRequired, v.Kind.String())
 	}
+	if !isUTF8(v) {
+		return claim{}, &Violation{p.Name, RuleEncoding, "must be UTF-8, got bytes of another encoding"}
+	}
 	switch p.Type {
 	case Integer:
 		return p.checkInteger(v)
@@ -154,13 +158,14 @@ func (p *Property) checkString(v *Value) (claim, *Violation) {
 	if v.Kind != KindString {
 		return claim{}, p.violation(RuleType, v.Kind.String())
 	}
-	if !utf8.ValidString(v.String) {
-		return claim{}, p.violation(RuleType, "text that is not UTF-8")
-	}
 	if n := utf16Len(v.String); n < p.Min || n > p.Max {
 		return claim{}, p.violation(RuleLength, strconv.Itoa(n))
 	}
 	return claim{sent: true, text: v.String}, nil
+}
+
+func isUTF8(v *Value) bool {
+	return utf8.ValidString(v.String) && !slices.ContainsFunc(v.Strings, func(s string) bool { return !utf8.ValidString(s) })
 }
 
 // utf16Len counts as JavaScript's length does.

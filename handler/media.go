@@ -1,0 +1,93 @@
+package handler
+
+import (
+	"bytes"
+	"errors"
+	"mime"
+	"slices"
+	"strings"
+)
+
+var (
+	errCharset  = errors.New("charset is not utf-8")
+	errEncoding = errors.New("body is compressed")
+)
+
+// mediaForm is what curl -d and old browsers say of a body when they are not told otherwise.
+const mediaForm = "application/x-www-form-urlencoded"
+
+// mediaOf returns the media type that a header Content-Type names, and checks its charset. A proxy may have joined two
+// such headers with a comma; the first one counts. A type that can't be read is returned as it is, which is none that we
+// know.
+func mediaOf(contentType string) (string, error) {
+	switch contentType {
+	case mediaJSON, "":
+		return contentType, nil
+	}
+	contentType, _, _ = strings.Cut(contentType, ",")
+	media, params, err := mime.ParseMediaType(contentType)
+	if err != nil && media == "" {
+		return contentType, nil //nolint:nilerr // whatever it is, it does not name another charset
+	}
+	charset := strings.ToLower(strings.Trim(params["charset"], "'"))
+	if !slices.Contains([]string{"", "utf-8", "utf8", "us-ascii"}, charset) {
+		return "", errCharset
+	}
+	return media, nil
+}
+
+// isJSON reports whether a body of that media type is read as JSON. Many clients forget the header; browsers then send
+// text/plain, and curl a form. A form is read only where it is a JSON object.
+func isJSON(media string, body []byte) bool {
+	switch media {
+	case mediaJSON, "", "text/plain", "text/json":
+		return true
+	case mediaForm:
+		return bytes.HasPrefix(bytes.TrimLeft(body, jsonSpace), []byte{'{'})
+	default:
+		return strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
+	}
+}
+
+const jsonSpace = " \t\r\n"
+
+// compressed reports whether the headers Content-Encoding name another coding than identity, which is none.
+func compressed(codings []string) bool {
+	for _, header := range codings {
+		for coding := range strings.SplitSeq(header, ",") {
+			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// wideEncoding names the encoding of text that takes two or four bytes for each character; it is empty for others. JSON
+// starts with an ASCII character, so in such an encoding one of the first bytes is 0, or they are a byte order mark.
+func wideEncoding(body []byte) string {
+	if len(body) < 2 || body[0] != 0 && body[1] != 0 && body[0] < 0xfe {
+		return ""
+	}
+	start := append(slices.Clone(body[:min(len(body), 4)]), 1, 1)
+	switch {
+	case start[0] == 0 && start[1] == 0, start[1] == 0 && start[2] == 0, bytes.HasPrefix(start, []byte("\xff\xfe\x00\x00")):
+		return "UTF-32"
+	case start[0] == 0, start[1] == 0, start[0] == 0xfe && start[1] == 0xff, start[0] == 0xff && start[1] == 0xfe:
+		return "UTF-16"
+	default:
+		return ""
+	}
+}
+
+// unquoted reports whether the names of an object, or the whole body, stand in no double quotes. Windows' shells take
+// those out of what is given to curl.
+func unquoted(body []byte) bool {
+	body = bytes.TrimLeft(body, jsonSpace)
+	if bytes.HasPrefix(body, []byte{'\''}) {
+		return true
+	}
+	names, object := bytes.CutPrefix(body, []byte{'{'})
+	names = bytes.TrimLeft(names, jsonSpace)
+	return object && len(names) > 0 && names[0] != '"' && names[0] != '}'
+}
