@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf16"
+
+	"videosdk-auth-endpoint/internal/servicetest"
 )
 
 // recording is a request that Zoom's sample was sent, and the sample's answer.
@@ -135,10 +137,10 @@ func TestConformance(t *testing.T) {
 }
 
 // play sends the request, and compares the answer.
-func (r *recording) play(t *testing.T, s *service) {
+func (r *recording) play(t *testing.T, s *servicetest.Service) {
 	t.Helper()
 	before := time.Now().Unix()
-	a := send(t, r.Method, s.url+r.Path, r.Headers, r.Body)
+	a := send(t, r.Method, s.URL+r.Path, r.Headers, r.Body)
 	after := time.Now().Unix()
 	if a.status != r.Answer.Status {
 		t.Fatalf("status %d, want %d: %s", a.status, r.Answer.Status, a.body)
@@ -223,7 +225,7 @@ func TestDifferences(t *testing.T) {
 		{"another path", "GET", "/elsewhere", nil, ``, 404, []string{"path"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a := send(t, c.method, s.url+c.path, c.header, c.body)
+			a := send(t, c.method, s.URL+c.path, c.header, c.body)
 			if a.status != c.status {
 				t.Fatalf("status %d, want %d: %s", a.status, c.status, a.body)
 			}

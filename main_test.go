@@ -1,16 +1,11 @@
 package main_test
 
 import (
-	"bufio"
-	"bytes"
-	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,259 +13,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
+	"videosdk-auth-endpoint/internal/servicetest"
 )
-
-const (
-	testKey    = "test-key"
-	testSecret = "test-secret-that-is-long-enough"
-)
-
-// binary is the service as it is shipped, built once for all tests.
-var binary string
-
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "videosdk-auth-endpoint")
-		if err != nil {
-			panic(err)
-		}
-		defer os.RemoveAll(dir)
-		binary = filepath.Join(dir, "videosdk-auth-endpoint")
-		if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-			panic(fmt.Sprintf("%v\n%s", err, out))
-		}
-		return m.Run()
-	}())
-}
-
-// command is the binary in an empty directory, with nothing but env in its environment.
-func command(ctx context.Context, t *testing.T, env []string, args ...string) *exec.Cmd {
-	t.Helper()
-	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.Dir = t.TempDir()
-	cmd.Env = env
-	return cmd
-}
-
-// run returns what a command that ends by itself printed, and its exit code.
-func run(t *testing.T, cmd *exec.Cmd) (stdout, stderr string, code int) {
-	t.Helper()
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
-	if cmd.ProcessState == nil {
-		t.Fatal(err)
-	}
-	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
-}
-
-// service is a running binary.
-type service struct {
-	cmd        *exec.Cmd
-	url, admin string
-	lines      chan map[string]any // its log
-	before     []map[string]any    // the lines before the one that next returned last
-	log        *bytes.Buffer       // the same as text; read it after wait
-	done       chan struct{}
-}
-
-func credentials(more ...string) []string {
-	return append([]string{"PORT=0", "ZOOM_VIDEO_SDK_KEY=" + testKey, "ZOOM_VIDEO_SDK_SECRET=" + testSecret}, more...)
-}
-
-// start runs the service until the test ends, and returns once it listens.
-func start(t *testing.T, env []string) *service {
-	t.Helper()
-	return startCommand(t, command(context.Background(), t, env))
-}
-
-func startCommand(t *testing.T, cmd *exec.Cmd) *service {
-	t.Helper()
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	s := &service{cmd: cmd, lines: make(chan map[string]any, 10000), log: new(bytes.Buffer), done: make(chan struct{})}
-	go func() {
-		defer close(s.done)
-		defer close(s.lines)
-		for scan := bufio.NewScanner(out); scan.Scan(); {
-			s.log.Write(append(scan.Bytes(), '\n'))
-			var line map[string]any
-			if err := json.Unmarshal(scan.Bytes(), &line); err == nil {
-				s.lines <- line
-			}
-		}
-	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-s.done
-		_ = cmd.Wait()
-	})
-	line := s.next(t, "listening")
-	if line == nil {
-		<-s.done
-		t.Fatalf("the service did not start: %s", stderr.String())
-	}
-	local := func(key string) string {
-		address := line[key].(string)
-		return "http://127.0.0.1" + address[strings.LastIndex(address, ":"):]
-	}
-	s.url, s.admin = local("address"), local("admin_address")
-	return s
-}
-
-// next waits for the log line with that message; nil when the log ends before it.
-func (s *service) next(t *testing.T, message string) map[string]any {
-	t.Helper()
-	timeout := time.After(20 * time.Second)
-	for {
-		select {
-		case line, ok := <-s.lines:
-			if !ok {
-				return nil
-			}
-			if line["message"] == message {
-				return line
-			}
-			s.before = append(s.before, line)
-		case <-timeout:
-			t.Fatalf("no log line %q", message)
-		}
-	}
-}
-
-func (s *service) signal(t *testing.T, sig os.Signal) {
-	t.Helper()
-	if err := s.cmd.Process.Signal(sig); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// wait returns the exit code.
-func (s *service) wait() int {
-	<-s.done
-	_ = s.cmd.Wait()
-	return s.cmd.ProcessState.ExitCode()
-}
-
-type answer struct {
-	status int
-	header http.Header
-	body   []byte
-}
-
-func send(t *testing.T, method, url string, header map[string]string, body string) answer {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, value := range header {
-		request.Header.Set(name, value)
-	}
-	response, err := http.DefaultTransport.RoundTrip(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	content, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer{response.StatusCode, response.Header, content}
-}
-
-func post(t *testing.T, url, body string) answer {
-	t.Helper()
-	return send(t, http.MethodPost, url, map[string]string{"Content-Type": "application/json"}, body)
-}
-
-// property is one member of a JSON object, in its place.
-type property struct {
-	name  string
-	value any
-}
-
-func properties(t *testing.T, object []byte) []property {
-	t.Helper()
-	d := json.NewDecoder(bytes.NewReader(object))
-	if _, err := d.Token(); err != nil {
-		t.Fatal(err)
-	}
-	var list []property
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var value any
-		if err := d.Decode(&value); err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, property{name.(string), value})
-	}
-	return list
-}
-
-// verify checks the token's signature with golang-jwt and returns its header and claims in their order.
-func verify(t *testing.T, a answer) (header, claims []property) {
-	t.Helper()
-	var body struct {
-		Signature string `json:"signature"`
-	}
-	if err := json.Unmarshal(a.body, &body); err != nil || a.status != http.StatusOK {
-		t.Fatalf("no token: %d %s", a.status, a.body)
-	}
-	parser := jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithIssuedAt(), jwt.WithExpirationRequired())
-	token, err := parser.Parse(body.Signature, func(*jwt.Token) (any, error) { return []byte(testSecret), nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	parts := strings.Split(token.Raw, ".")
-	for i, list := range []*[]property{&header, &claims} {
-		segment, err := parser.DecodeSegment(parts[i])
-		if err != nil {
-			t.Fatal(err)
-		}
-		*list = properties(t, segment)
-	}
-	return header, claims
-}
-
-// faults returns the properties that an error answer names, and fails if it has another shape.
-func faults(t *testing.T, a answer) []string {
-	t.Helper()
-	var body struct {
-		Errors []struct{ Property, Reason string }
-	}
-	if err := json.Unmarshal(a.body, &body); err != nil || len(body.Errors) == 0 {
-		t.Fatalf("not the shape of an error: %s", a.body)
-	}
-	if !strings.HasPrefix(a.header.Get("Content-Type"), "application/json") {
-		t.Errorf("Content-Type %q", a.header.Get("Content-Type"))
-	}
-	var names []string
-	for _, e := range body.Errors {
-		if e.Property == "" || e.Reason == "" {
-			t.Errorf("an error with nothing in it: %s", a.body)
-		}
-		names = append(names, e.Property)
-	}
-	return names
-}
 
 // TestNewProperties: what Zoom added after the sample was written.
 func TestNewProperties(t *testing.T) {
 	s := start(t, credentials("TOKEN_BACKDATE=0s", "TOKEN_DEFAULT_TTL=30m"))
 	now := time.Now().Unix()
-	_, claims := verify(t, post(t, s.url, `{"sessionName":"a","role":0,"userKey":"k","cloudRecordingTranscriptOption":2}`))
+	_, claims := verify(t, post(t, s.URL, `{"sessionName":"a","role":0,"userKey":"k","cloudRecordingTranscriptOption":2}`))
 	var names []string
 	var values []any
 	for _, p := range claims {
@@ -329,7 +79,7 @@ func TestConfigurationMistakes(t *testing.T) {
 		{"a policy with a mistake shows where", credentials("AUTH_POLICY=request.role == 0 ||\n  request.rol == 1"), []string{"AUTH_POLICY: at 2:10: undefined field 'rol'", " |   request.rol == 1", " | .........^"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			stdout, stderr, code := run(t, command(t.Context(), t, c.env))
+			stdout, stderr, code := run(t, command(t, c.env))
 			if code != 1 || stdout != "" {
 				t.Errorf("exit code %d, output %q", code, stdout)
 			}
@@ -350,7 +100,7 @@ func TestConfigurationMistakes(t *testing.T) {
 
 func TestEmptyVariablesCountAsUnset(t *testing.T) {
 	env := credentials("ADMIN_PORT=", "TOKEN_PATH=", "TOKEN_BACKDATE=", "LOG_LEVEL=", "CORS_ALLOWED_ORIGINS=", "TRUSTED_PROXIES=", "BODY_LIMIT=")
-	verify(t, post(t, start(t, env).url, `{"sessionName":"a","role":1}`))
+	verify(t, post(t, start(t, env).URL, `{"sessionName":"a","role":1}`))
 }
 
 func TestCredentialsFromFiles(t *testing.T) {
@@ -361,22 +111,22 @@ func TestCredentialsFromFiles(t *testing.T) {
 		}
 	}
 	s := start(t, []string{"PORT=0", "ZOOM_VIDEO_SDK_KEY_FILE=" + dir + "/key", "ZOOM_VIDEO_SDK_SECRET_FILE=" + dir + "/secret"})
-	_, claims := verify(t, post(t, s.url, `{"sessionName":"a","role":1}`))
+	_, claims := verify(t, post(t, s.URL, `{"sessionName":"a","role":1}`))
 	if claims[0] != (property{"app_key", testKey}) {
 		t.Errorf("claims %v", claims)
 	}
 }
 
 func TestDotEnv(t *testing.T) {
-	cmd := command(context.Background(), t, []string{"PORT=0", "TOKEN_PATH=/from-environment"})
+	cmd := command(t, []string{"PORT=0", "TOKEN_PATH=/from-environment"})
 	content := "# as in the sample\nPORT=1\nZOOM_VIDEO_SDK_KEY=" + testKey + "\nZOOM_VIDEO_SDK_SECRET=\"" + testSecret + "\"\nTOKEN_PATH=/from-file\nLOG_LEVEL=\n"
 	if err := os.WriteFile(filepath.Join(cmd.Dir, ".env"), []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := startCommand(t, cmd)
-	verify(t, post(t, s.url+"/from-environment", `{"sessionName":"a","role":1}`))
+	s := servicetest.StartCommand(t, cmd, nil)
+	verify(t, post(t, s.URL+"/from-environment", `{"sessionName":"a","role":1}`))
 
-	broken := command(t.Context(), t, nil)
+	broken := command(t, nil)
 	if err := os.WriteFile(filepath.Join(broken.Dir, ".env"), []byte("ZOOM_VIDEO_SDK_SECRET=x\n hidden secret ! here"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -386,7 +136,7 @@ func TestDotEnv(t *testing.T) {
 }
 
 func TestVariablesAreDocumented(t *testing.T) {
-	help, _, _ := run(t, command(t.Context(), t, nil, "help"))
+	help, _, _ := run(t, command(t, nil, "help"))
 	example, err := os.ReadFile(".env.example")
 	if err != nil {
 		t.Fatal(err)
@@ -421,20 +171,20 @@ func TestAdminPort(t *testing.T) {
 	shared := start(t, credentials())
 	split := start(t, credentials("ADMIN_PORT=0"))
 	for _, path := range paths {
-		if a := send(t, http.MethodGet, shared.url+path, nil, ""); a.status != 200 || a.header.Get("Access-Control-Allow-Origin") != "" {
+		if a := send(t, http.MethodGet, shared.URL+path, nil, ""); a.status != 200 || a.header.Get("Access-Control-Allow-Origin") != "" {
 			t.Errorf("%s on PORT: %d %v", path, a.status, a.header)
 		}
-		if a := send(t, http.MethodGet, split.admin+path, nil, ""); a.status != 200 {
+		if a := send(t, http.MethodGet, split.Admin+path, nil, ""); a.status != 200 {
 			t.Errorf("%s on ADMIN_PORT: %d", path, a.status)
 		}
-		if a := send(t, http.MethodGet, split.url+path, nil, ""); a.status != 404 {
+		if a := send(t, http.MethodGet, split.URL+path, nil, ""); a.status != 404 {
 			t.Errorf("%s on PORT beside ADMIN_PORT: %d", path, a.status)
 		}
 	}
-	if a := post(t, split.admin+"/", `{"sessionName":"a","role":1}`); a.status != 404 {
+	if a := post(t, split.Admin+"/", `{"sessionName":"a","role":1}`); a.status != 404 {
 		t.Errorf("a token from ADMIN_PORT: %d", a.status)
 	}
-	metrics := string(send(t, http.MethodGet, shared.url+"/metrics", nil, "").body)
+	metrics := string(send(t, http.MethodGet, shared.URL+"/metrics", nil, "").body)
 	for _, want := range []string{"videosdk_build_info{", "go_goroutines ", "process_resident_memory_bytes "} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("no %s in the metrics", want)
@@ -444,8 +194,8 @@ func TestAdminPort(t *testing.T) {
 
 func TestPortInUse(t *testing.T) {
 	s := start(t, credentials())
-	port := s.url[strings.LastIndex(s.url, ":")+1:]
-	_, stderr, code := run(t, command(t.Context(), t, append(credentials(), "PORT="+port)))
+	port := s.URL[strings.LastIndex(s.URL, ":")+1:]
+	_, stderr, code := run(t, command(t, append(credentials(), "PORT="+port)))
 	if code != 1 || !strings.Contains(stderr, "PORT: ") || !strings.Contains(stderr, "address already in use") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
@@ -453,11 +203,11 @@ func TestPortInUse(t *testing.T) {
 
 func TestHealthcheck(t *testing.T) {
 	s := start(t, credentials("ADMIN_PORT=0"))
-	port := s.admin[strings.LastIndex(s.admin, ":")+1:]
-	if _, stderr, code := run(t, command(t.Context(), t, []string{"ADMIN_PORT=" + port}, "healthcheck")); code != 0 {
+	port := s.Admin[strings.LastIndex(s.Admin, ":")+1:]
+	if _, stderr, code := run(t, command(t, []string{"ADMIN_PORT=" + port}, "healthcheck")); code != 0 {
 		t.Errorf("ready, but exit code %d: %s", code, stderr)
 	}
-	if _, stderr, code := run(t, command(t.Context(), t, []string{"PORT=1"}, "healthcheck")); code != 1 || stderr == "" {
+	if _, stderr, code := run(t, command(t, []string{"PORT=1"}, "healthcheck")); code != 1 || stderr == "" {
 		t.Errorf("nobody there, but exit code %d: %s", code, stderr)
 	}
 }
@@ -466,22 +216,22 @@ func TestHealthcheck(t *testing.T) {
 func TestTokenFromAnEndpoint(t *testing.T) {
 	s := start(t, credentials("TOKEN_PATH=/token"))
 	args := func(path string) []string {
-		return []string{"token", "--from", s.url + path, "--session-name", "a", "--role", "0", "--decode"}
+		return []string{"token", "--from", s.URL + path, "--session-name", "a", "--role", "0", "--decode"}
 	}
-	if out, stderr, code := run(t, command(t.Context(), t, credentials(), args("/token")...)); code != 0 || !strings.Contains(out, `"tpc": "a"`) {
+	if out, stderr, code := run(t, command(t, credentials(), args("/token")...)); code != 0 || !strings.Contains(out, `"tpc": "a"`) {
 		t.Errorf("exit code %d: %s%s", code, out, stderr)
 	}
-	if _, stderr, code := run(t, command(t.Context(), t, credentials("ZOOM_VIDEO_SDK_SECRET=another"), args("/token")...)); code != 1 || !strings.Contains(stderr, "signature is invalid") {
+	if _, stderr, code := run(t, command(t, credentials("ZOOM_VIDEO_SDK_SECRET=another"), args("/token")...)); code != 1 || !strings.Contains(stderr, "signature is invalid") {
 		t.Errorf("another secret: exit code %d: %s", code, stderr)
 	}
-	if _, stderr, code := run(t, command(t.Context(), t, credentials(), args("/")...)); code != 1 || !strings.Contains(stderr, "405") || !strings.Contains(stderr, "tokens are served on /token") {
+	if _, stderr, code := run(t, command(t, credentials(), args("/")...)); code != 1 || !strings.Contains(stderr, "405") || !strings.Contains(stderr, "tokens are served on /token") {
 		t.Errorf("another path: exit code %d: %s", code, stderr)
 	}
 }
 
 // TestRotation: new credential files are used without a restart.
 func TestAPIKeyCommand(t *testing.T) {
-	stdout, stderr, code := run(t, command(t.Context(), t, nil, "apikey", "backend"))
+	stdout, stderr, code := run(t, command(t, nil, "apikey", "backend"))
 	printed := strings.Split(strings.TrimSpace(stdout), "\n")
 	if code != 0 || len(printed) != 2 || !strings.HasPrefix(printed[1], "backend ") || !strings.Contains(stderr, "AUTH_API_KEYS_FILE") {
 		t.Fatalf("exit code %d, %q, %q", code, stdout, stderr)
@@ -493,28 +243,28 @@ func TestAPIKeyCommand(t *testing.T) {
 		}
 	}
 	s := start(t, credentials("AUTH_API_KEYS_FILE="+dir+"/keys"))
-	if a := post(t, s.url, `{"sessionName":"a","role":0}`); a.status != 401 {
+	if a := post(t, s.URL, `{"sessionName":"a","role":0}`); a.status != 401 {
 		t.Errorf("without a key: %d", a.status)
 	}
-	_, stderr, code = run(t, command(t.Context(), t, credentials(), "token", "--from", s.url, "--bearer-file", dir+"/key", "--session-name", "a", "--role", "0", "--decode"))
+	_, stderr, code = run(t, command(t, credentials(), "token", "--from", s.URL, "--bearer-file", dir+"/key", "--session-name", "a", "--role", "0", "--decode"))
 	if code != 0 {
 		t.Errorf("with the key: exit code %d, %s", code, stderr)
 	}
 	t.Run("keys are replaced without a restart", func(t *testing.T) {
-		stdout, _, _ := run(t, command(t.Context(), t, nil, "apikey", "other"))
+		stdout, _, _ := run(t, command(t, nil, "apikey", "other"))
 		key, line, _ := strings.Cut(strings.TrimSpace(stdout), "\n")
 		if err := os.WriteFile(dir+"/keys", []byte(line), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s.next(t, "API keys read")
+		s.Next(t, "API keys read")
 		for key, want := range map[string]int{printed[0]: 401, key: 200} {
-			if a := send(t, http.MethodPost, s.url, map[string]string{"Authorization": "Bearer " + key}, `{"sessionName":"a","role":0}`); a.status != want {
+			if a := send(t, http.MethodPost, s.URL, map[string]string{"Authorization": "Bearer " + key}, `{"sessionName":"a","role":0}`); a.status != want {
 				t.Errorf("%d, want %d", a.status, want)
 			}
 		}
 	})
 	for _, args := range [][]string{{"apikey"}, {"apikey", "a", "b"}, {"apikey", "--help"}, {"apikey", "a b"}} {
-		if stdout, stderr, code := run(t, command(t.Context(), t, nil, args...)); code != 1 || stdout != "" || !strings.Contains(stderr, "want a") {
+		if stdout, stderr, code := run(t, command(t, nil, args...)); code != 1 || stdout != "" || !strings.Contains(stderr, "want a") {
 			t.Errorf("%v: exit code %d, %s%s", args, code, stdout, stderr)
 		}
 	}
@@ -547,7 +297,7 @@ func TestPolicyCommand(t *testing.T) {
 			if c.args != "" {
 				args = append(args, strings.Split(c.args, "|")...)
 			}
-			stdout, stderr, code := run(t, command(t.Context(), t, c.env, args...))
+			stdout, stderr, code := run(t, command(t, c.env, args...))
 			if code != c.code || !strings.Contains(stdout+stderr, c.want) {
 				t.Errorf("exit code %d: %s%s", code, stdout, stderr)
 			}
@@ -575,7 +325,7 @@ func TestWarningsAtStart(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := start(t, credentials(c.env...))
 			var warnings []string
-			for _, line := range s.before {
+			for _, line := range s.Before() {
 				if line["level"] == "warn" {
 					warnings = append(warnings, line["message"].(string))
 				}
@@ -587,7 +337,7 @@ func TestWarningsAtStart(t *testing.T) {
 			if c.env == nil {
 				open = "1"
 			}
-			if a := send(t, http.MethodGet, s.url+"/metrics", nil, ""); !strings.Contains(string(a.body), "videosdk_auth_open "+open+"\n") {
+			if a := send(t, http.MethodGet, s.URL+"/metrics", nil, ""); !strings.Contains(string(a.body), "videosdk_auth_open "+open+"\n") {
 				t.Error("videosdk_auth_open is not " + open)
 			}
 		})
@@ -598,7 +348,7 @@ func TestWarningsAtStart(t *testing.T) {
 func TestPlaygroundIsLogged(t *testing.T) {
 	for on, want := range map[string]bool{"true": true, "false": false} {
 		logged := false
-		for _, line := range start(t, credentials("PLAYGROUND="+on)).before {
+		for _, line := range start(t, credentials("PLAYGROUND="+on)).Before() {
 			logged = logged || line["level"] == "info" && strings.HasPrefix(line["message"].(string), "playground: ")
 		}
 		if logged != want {
@@ -619,29 +369,29 @@ func TestRotation(t *testing.T) {
 	write("old-key", "old-secret")
 	s := start(t, []string{"PORT=0", "ZOOM_VIDEO_SDK_KEY_FILE=" + dir + "/key", "ZOOM_VIDEO_SDK_SECRET_FILE=" + dir + "/secret"})
 	write("", "half-a-pair")
-	if line := s.next(t, "credentials not read, those from before stay"); !strings.Contains(line["error"].(string), "ZOOM_VIDEO_SDK_KEY_FILE: empty") {
+	if line := s.Next(t, "credentials not read, those from before stay"); !strings.Contains(line["error"].(string), "ZOOM_VIDEO_SDK_KEY_FILE: empty") {
 		t.Errorf("line %v", line)
 	}
 	write(testKey, testSecret)
-	s.next(t, "credentials read")
-	verify(t, post(t, s.url, `{"sessionName":"a","role":1}`))
-	metrics := string(send(t, http.MethodGet, s.url+"/metrics", nil, "").body)
+	s.Next(t, "credentials read")
+	verify(t, post(t, s.URL, `{"sessionName":"a","role":1}`))
+	metrics := string(send(t, http.MethodGet, s.URL+"/metrics", nil, "").body)
 	for _, series := range []string{`videosdk_credential_reloads_total{result="ok"} 1`, `videosdk_credential_reloads_total{result="error"} 1`, "videosdk_credential_last_load_timestamp_seconds 1."} {
 		if !strings.Contains(metrics, series) {
 			t.Errorf("no %s in the metrics", series)
 		}
 	}
-	s.signal(t, os.Interrupt)
-	s.wait()
+	s.Signal(t, os.Interrupt)
+	s.Wait(t)
 	for _, secret := range []string{"half-a-pair", "old-secret", testSecret} {
-		if strings.Contains(s.log.String(), secret) {
+		if strings.Contains(s.Output(), secret) {
 			t.Errorf("%s is in the log", secret)
 		}
 	}
 }
 
 func TestTokenCommand(t *testing.T) {
-	out, stderr, code := run(t, command(t.Context(), t, credentials(), "token", "--session-name", "Cool Cars", "--role", "1", "--geo-regions", "US, DE", "--expiration-seconds", "1800"))
+	out, stderr, code := run(t, command(t, credentials(), "token", "--session-name", "Cool Cars", "--role", "1", "--geo-regions", "US, DE", "--expiration-seconds", "1800"))
 	if code != 0 {
 		t.Fatal(stderr)
 	}
@@ -651,11 +401,11 @@ func TestTokenCommand(t *testing.T) {
 		t.Errorf("claims %v", claims)
 	}
 
-	out, stderr, code = run(t, command(t.Context(), t, credentials(), "token", "--decode", token))
+	out, stderr, code = run(t, command(t, credentials(), "token", "--decode", token))
 	if code != 0 || !strings.Contains(out, `"tpc": "Cool Cars"`) || !strings.Contains(out, `"alg": "HS256"`) {
 		t.Errorf("exit code %d: %s%s", code, out, stderr)
 	}
-	piped := command(t.Context(), t, credentials(), "token", "--decode", "-")
+	piped := command(t, credentials(), "token", "--decode", "-")
 	piped.Stdin = strings.NewReader(token + "\n")
 	if fromPipe, _, _ := run(t, piped); fromPipe != out {
 		t.Errorf("from standard input: %s", fromPipe)
@@ -674,7 +424,7 @@ func TestTokenCommand(t *testing.T) {
 		{"help", "-session-name", nil, []string{"--help"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			stdout, stderr, _ := run(t, command(t.Context(), t, c.env, append([]string{"token"}, c.args...)...))
+			stdout, stderr, _ := run(t, command(t, c.env, append([]string{"token"}, c.args...)...))
 			if !strings.Contains(stdout+stderr, c.want) {
 				t.Errorf("no %q in %s%s", c.want, stdout, stderr)
 			}
@@ -685,8 +435,8 @@ func TestTokenCommand(t *testing.T) {
 // TestLog: one line per token request; no secret and no token in it, whatever was asked.
 func TestLog(t *testing.T) {
 	s := start(t, credentials("LOG_LEVEL=debug"))
-	ok := post(t, s.url, `{"sessionName":"a","role":1,"userIdentity":"ann","expirationSeconds":1800}`)
-	line := s.next(t, "request")
+	ok := post(t, s.URL, `{"sessionName":"a","role":1,"userIdentity":"ann","expirationSeconds":1800}`)
+	line := s.Next(t, "request")
 	for key, want := range map[string]any{
 		"role": "host", "session_name": "a", "user_identity": "ann", "lifetime_s": 1800.0, "client": "127.0.0.1",
 		"status": 200.0, "method": "POST", "path": "/", "outcome": "ok", "level": "info", "request_id": ok.header.Get("X-Request-Id"),
@@ -698,25 +448,25 @@ func TestLog(t *testing.T) {
 	if took, ok := line["duration_us"].(float64); !ok || took <= 0 {
 		t.Errorf("duration_us is %v", line["duration_us"])
 	}
-	send(t, http.MethodPost, s.url, map[string]string{"X-Request-Id": "from-the-ingress"}, `{"sessionName":"a"}`)
-	if line := s.next(t, "request"); line["request_id"] != "from-the-ingress" || line["outcome"] != "invalid" {
+	send(t, http.MethodPost, s.URL, map[string]string{"X-Request-Id": "from-the-ingress"}, `{"sessionName":"a"}`)
+	if line := s.Next(t, "request"); line["request_id"] != "from-the-ingress" || line["outcome"] != "invalid" {
 		t.Errorf("line %v", line)
 	}
-	send(t, http.MethodGet, s.url+"/livez", nil, "")
-	if line := s.next(t, "request"); line["level"] != "debug" {
+	send(t, http.MethodGet, s.URL+"/livez", nil, "")
+	if line := s.Next(t, "request"); line["level"] != "debug" {
 		t.Errorf("line %v", line)
 	}
-	s.signal(t, os.Interrupt)
-	if code := s.wait(); code != 0 {
+	s.Signal(t, os.Interrupt)
+	if code := s.Wait(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	hashed := start(t, credentials("LOG_HASH_KEY=0123456789abcdef"))
-	post(t, hashed.url, `{"sessionName":"hidden-room","role":1,"userIdentity":"hidden-ann","userKey":"hidden-key"}`)
-	if line := hashed.next(t, "request"); len(line["session_name"].(string)) != 32 || len(line["user_identity"].(string)) != 32 || len(line["user_key"].(string)) != 32 {
+	post(t, hashed.URL, `{"sessionName":"hidden-room","role":1,"userIdentity":"hidden-ann","userKey":"hidden-key"}`)
+	if line := hashed.Next(t, "request"); len(line["session_name"].(string)) != 32 || len(line["user_identity"].(string)) != 32 || len(line["user_key"].(string)) != 32 {
 		t.Errorf("line %v", line)
 	}
 	for _, forbidden := range []string{testSecret, "eyJ"} {
-		if strings.Contains(s.log.String(), forbidden) {
+		if strings.Contains(s.Output(), forbidden) {
 			t.Errorf("%q is in the log", forbidden)
 		}
 	}
@@ -725,20 +475,20 @@ func TestLog(t *testing.T) {
 func TestShutdown(t *testing.T) {
 	t.Run("SIGTERM: not ready at once, serving for the delay, then gone", func(t *testing.T) {
 		s := start(t, credentials("SHUTDOWN_DELAY=2s"))
-		if a := send(t, http.MethodGet, s.url+"/readyz", nil, ""); a.status != 200 {
+		if a := send(t, http.MethodGet, s.URL+"/readyz", nil, ""); a.status != 200 {
 			t.Fatalf("readyz %d", a.status)
 		}
 		begun := time.Now()
-		s.signal(t, syscall.SIGTERM)
-		s.next(t, "draining")
-		if a := send(t, http.MethodGet, s.url+"/readyz", nil, ""); a.status != 503 {
+		s.Signal(t, syscall.SIGTERM)
+		s.Next(t, "draining")
+		if a := send(t, http.MethodGet, s.URL+"/readyz", nil, ""); a.status != 503 {
 			t.Errorf("readyz %d after SIGTERM", a.status)
 		}
-		if a := send(t, http.MethodGet, s.url+"/livez", nil, ""); a.status != 200 {
+		if a := send(t, http.MethodGet, s.URL+"/livez", nil, ""); a.status != 200 {
 			t.Errorf("livez %d after SIGTERM", a.status)
 		}
-		verify(t, post(t, s.url, `{"sessionName":"a","role":1}`))
-		if code := s.wait(); code != 0 {
+		verify(t, post(t, s.URL, `{"sessionName":"a","role":1}`))
+		if code := s.Wait(t); code != 0 {
 			t.Errorf("exit code %d", code)
 		}
 		if took := time.Since(begun); took < 2*time.Second {
@@ -747,37 +497,37 @@ func TestShutdown(t *testing.T) {
 	})
 	t.Run("SIGINT skips the delay", func(t *testing.T) {
 		s := start(t, credentials("SHUTDOWN_DELAY=1h"))
-		s.signal(t, os.Interrupt)
-		if code := s.wait(); code != 0 {
+		s.Signal(t, os.Interrupt)
+		if code := s.Wait(t); code != 0 {
 			t.Errorf("exit code %d", code)
 		}
 	})
 	t.Run("a second signal ends it at once", func(t *testing.T) {
 		s := start(t, credentials("SHUTDOWN_DELAY=1h"))
-		s.signal(t, syscall.SIGTERM)
-		s.next(t, "draining")
-		s.signal(t, syscall.SIGTERM)
-		if code := s.wait(); code != 1 {
+		s.Signal(t, syscall.SIGTERM)
+		s.Next(t, "draining")
+		s.Signal(t, syscall.SIGTERM)
+		if code := s.Wait(t); code != 1 {
 			t.Errorf("exit code %d", code)
 		}
 	})
 	t.Run("a request under way is answered", func(t *testing.T) {
 		s := start(t, credentials("SHUTDOWN_DELAY=0s"))
 		finish := begin(t, s)
-		s.signal(t, syscall.SIGTERM)
-		s.next(t, "draining")
+		s.Signal(t, syscall.SIGTERM)
+		s.Next(t, "draining")
 		if got := finish(); !strings.HasPrefix(got, "HTTP/1.1 200 OK") {
 			t.Errorf("answer %q", got)
 		}
-		if code := s.wait(); code != 0 {
+		if code := s.Wait(t); code != 0 {
 			t.Errorf("exit code %d", code)
 		}
 	})
 	t.Run("a request that takes too long is cut, and that is an error", func(t *testing.T) {
 		s := start(t, credentials("SHUTDOWN_DELAY=0s", "SHUTDOWN_TIMEOUT=100ms"))
 		finish := begin(t, s)
-		s.signal(t, syscall.SIGTERM)
-		if code := s.wait(); code != 1 {
+		s.Signal(t, syscall.SIGTERM)
+		if code := s.Wait(t); code != 1 {
 			t.Errorf("exit code %d", code)
 		}
 		if got := finish(); got != "" {
@@ -788,9 +538,9 @@ func TestShutdown(t *testing.T) {
 
 // begin sends a request but for its last byte, after the service has asked for the body; the returned function sends
 // that byte and returns the answer.
-func begin(t *testing.T, s *service) (finish func() string) {
+func begin(t *testing.T, s *servicetest.Service) (finish func() string) {
 	t.Helper()
-	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -810,10 +560,10 @@ func begin(t *testing.T, s *service) (finish func() string) {
 }
 
 func TestUnknownCommand(t *testing.T) {
-	if _, stderr, code := run(t, command(t.Context(), t, nil, "serv")); code != 1 || !strings.Contains(stderr, `no command "serv"`) {
+	if _, stderr, code := run(t, command(t, nil, "serv")); code != 1 || !strings.Contains(stderr, `no command "serv"`) {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
-	if stdout, _, code := run(t, command(t.Context(), t, nil, "version")); code != 0 || strings.TrimSpace(stdout) == "" {
+	if stdout, _, code := run(t, command(t, nil, "version")); code != 0 || strings.TrimSpace(stdout) == "" {
 		t.Errorf("version: exit code %d: %s", code, stdout)
 	}
 }

@@ -3,10 +3,7 @@
 package e2e_test
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -15,9 +12,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"videosdk-auth-endpoint/internal/servicetest"
 )
 
 const chart = "../charts/videosdk-auth-endpoint"
@@ -31,7 +29,6 @@ func TestMain(m *testing.M) {
 	}
 	// Go links a binary again only when something has changed
 	for _, build := range [][]string{
-		{"-C", "..", "-o", bin + "/videosdk-auth-endpoint", "."},
 		{"-o", bin + "/otelcol", "./otelcol"},
 		{"-o", bin + "/prometheus", "github.com/prometheus/prometheus/cmd/prometheus"},
 		{"-o", bin + "/promtool", "github.com/prometheus/prometheus/cmd/promtool"},
@@ -47,93 +44,27 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// process is a program that runs until the test ends.
-type process struct {
-	cmd  *exec.Cmd
-	done chan struct{}
-
-	mu     sync.Mutex
-	output bytes.Buffer
-	lines  chan string
-}
-
-// start runs a program of bin/; its output is shown when the test fails.
-func start(t *testing.T, env []string, name string, args ...string) *process {
+// start runs a program of bin/ until the test ends.
+func start(t *testing.T, name string, args ...string) *servicetest.Process {
 	t.Helper()
-	p := &process{cmd: exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(bin, name), args...), done: make(chan struct{}), lines: make(chan string, 1<<20)}
-	p.cmd.Dir, p.cmd.Env = t.TempDir(), env
-	reader, writer := io.Pipe()
-	p.cmd.Stdout, p.cmd.Stderr = writer, writer
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	scanned := make(chan struct{})
-	go func() {
-		defer close(scanned)
-		scan := bufio.NewScanner(reader)
-		for scan.Buffer(nil, 1<<20); scan.Scan(); {
-			p.mu.Lock()
-			p.output.WriteString(scan.Text() + "\n")
-			p.mu.Unlock()
-			p.lines <- scan.Text()
-		}
-	}()
-	go func() {
-		defer close(p.done)
-		_ = p.cmd.Wait()
-		_ = writer.Close()
-		<-scanned
-		close(p.lines)
-	}()
-	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill()
-		<-p.done
-		if t.Failed() {
-			text := p.text()
-			t.Logf("%s:\n%s", name, text[max(0, len(text)-4000):])
-		}
-	})
-	return p
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(bin, name), args...)
+	cmd.Dir = t.TempDir()
+	return servicetest.Run(t, cmd, nil)
 }
 
-func (p *process) text() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.output.String()
+// startService starts the service under test.
+func startService(t *testing.T, env ...string) *servicetest.Service {
+	t.Helper()
+	return servicetest.Start(t, append([]string{
+		"PORT=0", "ADMIN_PORT=0", "SHUTDOWN_DELAY=0s", "ZOOM_VIDEO_SDK_KEY=hidden-key", "ZOOM_VIDEO_SDK_SECRET=hidden-secret",
+	}, env...)...)
 }
 
 // stop sends the signal and waits for the end.
-func (p *process) stop(t *testing.T, signal os.Signal) {
+func stop(t *testing.T, p *servicetest.Process, signal os.Signal) {
 	t.Helper()
-	if err := p.cmd.Process.Signal(signal); err != nil {
-		t.Fatal(err)
-	}
-	<-p.done
-}
-
-// service is the service under test.
-type service struct {
-	*process
-	url, admin string
-}
-
-func startService(t *testing.T, env ...string) *service {
-	t.Helper()
-	s := &service{process: start(t, append([]string{"PORT=0", "ADMIN_PORT=0", "SHUTDOWN_DELAY=0s", "ZOOM_VIDEO_SDK_KEY=hidden-key", "ZOOM_VIDEO_SDK_SECRET=hidden-secret"}, env...), "videosdk-auth-endpoint")}
-	for line := range s.lines {
-		var l struct {
-			Message string `json:"message"`
-			Address string `json:"address"`
-			Admin   string `json:"admin_address"`
-		}
-		if err := json.Unmarshal([]byte(line), &l); err == nil && l.Message == "listening" {
-			local := func(address string) string { return "http://127.0.0.1" + address[strings.LastIndex(address, ":"):] }
-			s.url, s.admin = local(l.Address), local(l.Admin)
-			return s
-		}
-	}
-	t.Fatal("the service did not start")
-	return nil
+	p.Signal(t, signal)
+	p.Wait(t)
 }
 
 // freePort returns a port that nobody listens on.
@@ -187,16 +118,7 @@ func get(t *testing.T, url string) string {
 // eventually asks until the answer is yes.
 func eventually(t *testing.T, what string, ask func() bool) {
 	t.Helper()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	timeout := time.After(30 * time.Second)
-	for !ask() {
-		select {
-		case <-tick.C:
-		case <-timeout:
-			t.Fatalf("not within 30 s: %s", what)
-		}
-	}
+	servicetest.Eventually(t, 30*time.Second, what, ask)
 }
 
 // mixedLoad sends requests of every kind, some with a sampled trace of the client's, until the context ends.

@@ -12,12 +12,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"videosdk-auth-endpoint/internal/servicetest"
 )
 
 // promQL is a running Prometheus that scrapes the service every second and evaluates the chart's rules.
 type promQL struct{ url string }
 
-func startPrometheus(t *testing.T, s *service) *promQL {
+func startPrometheus(t *testing.T, s *servicetest.Service) *promQL {
 	t.Helper()
 	rules, err := filepath.Abs(chart + "/files/rules.yaml")
 	if err != nil {
@@ -34,12 +36,12 @@ scrape_configs:
     static_configs:
       - targets: [%s]
         labels: {namespace: test, pod: pod-1}
-`, rules, strings.TrimPrefix(s.admin, "http://"))
+`, rules, strings.TrimPrefix(s.Admin, "http://"))
 	if err := os.WriteFile(dir+"/prometheus.yaml", []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := &promQL{fmt.Sprintf("http://127.0.0.1:%d", freePort(t))}
-	start(t, os.Environ(), "prometheus", "--config.file="+dir+"/prometheus.yaml", "--storage.tsdb.path="+dir+"/data",
+	start(t, "prometheus", "--config.file="+dir+"/prometheus.yaml", "--storage.tsdb.path="+dir+"/data",
 		"--web.listen-address="+strings.TrimPrefix(p.url, "http://"), "--enable-feature=exemplar-storage")
 	eventually(t, "Prometheus is ready", func() bool { return strings.Contains(get(t, p.url+"/-/ready"), "Ready") })
 	return p
@@ -115,7 +117,7 @@ func TestDashboardAndRules(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	loaded := make(chan int)
-	go func() { loaded <- mixedLoad(ctx, s.url) }()
+	go func() { loaded <- mixedLoad(ctx, s.URL) }()
 	defer func() {
 		cancel()
 		if failed := <-loaded; failed > 0 {
@@ -194,7 +196,7 @@ func TestDashboardAndRules(t *testing.T) {
 	})
 	t.Run("promtool check metrics", func(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), bin+"/promtool", "check", "metrics")
-		cmd.Stdin = strings.NewReader(get(t, s.admin+"/metrics"))
+		cmd.Stdin = strings.NewReader(get(t, s.Admin+"/metrics"))
 		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
 			t.Errorf("%v\n%s", err, out)
 		}

@@ -15,11 +15,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"videosdk-auth-endpoint/internal/servicetest"
 )
 
 // collector is a running OpenTelemetry Collector and what it passed on.
 type collector struct {
-	*process
+	*servicetest.Process
 	http, grpc string
 
 	mu   sync.Mutex
@@ -80,7 +82,7 @@ service:
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c.process = start(t, os.Environ(), "otelcol", "--config=file:"+file)
+	c.Process = start(t, "otelcol", "--config=file:"+file)
 	eventually(t, "the collector listens", func() bool { return get(t, c.http) != "" })
 	return c
 }
@@ -131,13 +133,13 @@ func TestTraces(t *testing.T) {
 				{"/", `{"sessionName":"hidden-session","role":7,"userKey":null}`, 400},
 				{"/hidden-path?hidden-query", `{}`, 404},
 			} {
-				if status, err := post(t.Context(), s.url+request.path, request.body, parent); err != nil || status != request.status {
+				if status, err := post(t.Context(), s.URL+request.path, request.body, parent); err != nil || status != request.status {
 					t.Fatalf("%s: %d %v", request.path, status, err)
 				}
 			}
-			get(t, s.admin+"/livez") // probes and scrapes have no spans
-			get(t, s.admin+"/metrics")
-			s.stop(t, syscall.SIGTERM) // flushes
+			get(t, s.Admin+"/livez") // probes and scrapes have no spans
+			get(t, s.Admin+"/metrics")
+			stop(t, s.Process, syscall.SIGTERM) // flushes
 			eventually(t, "six spans", func() bool { return len(c.spans()) == 6 })
 
 			spans := c.spans()
@@ -184,7 +186,7 @@ func TestTraces(t *testing.T) {
 			got := attributes(servers["200"].Attributes)
 			for key, want := range map[string]any{
 				"http.request.method": "POST", "http.response.status_code": "200", "http.route": "/", "url.path": "/", "url.scheme": "http",
-				"server.address": "127.0.0.1", "server.port": s.url[strings.LastIndex(s.url, ":")+1:], "client.address": "127.0.0.1",
+				"server.address": "127.0.0.1", "server.port": s.URL[strings.LastIndex(s.URL, ":")+1:], "client.address": "127.0.0.1",
 				"network.protocol.version": "1.1", "user_agent.original": "test/1",
 			} {
 				if got[key] != want {
@@ -198,7 +200,7 @@ func TestTraces(t *testing.T) {
 				t.Errorf("a name, a credential or a token is on a span: %s", raw)
 			}
 			// the request's log line leads to the trace
-			if log := s.text(); !strings.Contains(log, `"trace_id":"`+clientTrace+`","span_id":"`+servers["200"].SpanID+`"`) {
+			if log := s.Output(); !strings.Contains(log, `"trace_id":"`+clientTrace+`","span_id":"`+servers["200"].SpanID+`"`) {
 				t.Errorf("no line with the trace and span of the request:\n%s", log)
 			}
 			t.Logf("POST / (%v)\n  token.validate %v\n  token.sign %v", got, ok["token.validate"], ok["token.sign"])
@@ -211,14 +213,14 @@ func TestSampling(t *testing.T) {
 	c := startCollector(t)
 	s := startService(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+c.http, "OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=0")
 	for range 50 {
-		if status, err := post(t.Context(), s.url, `{"sessionName":"a","role":1}`, nil); err != nil || status != 200 {
+		if status, err := post(t.Context(), s.URL, `{"sessionName":"a","role":1}`, nil); err != nil || status != 200 {
 			t.Fatal(status, err)
 		}
 	}
-	if status, err := post(t.Context(), s.url, `{"sessionName":"a","role":1}`, map[string]string{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}); err != nil || status != 200 {
+	if status, err := post(t.Context(), s.URL, `{"sessionName":"a","role":1}`, map[string]string{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}); err != nil || status != 200 {
 		t.Fatal(status, err)
 	}
-	s.stop(t, syscall.SIGTERM)
+	stop(t, s.Process, syscall.SIGTERM)
 	eventually(t, "the client's trace", func() bool { return len(c.spans()) >= 3 })
 	if n := len(c.spans()); n != 3 {
 		t.Errorf("%d spans, want the 3 of the client's sampled request", n)
@@ -232,15 +234,15 @@ func TestCollectorKilled(t *testing.T) {
 	s := startService(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+c.http, "OTEL_BSP_MAX_QUEUE_SIZE=600", "OTEL_EXPORTER_OTLP_TIMEOUT=500")
 	ctx, cancel := context.WithCancel(t.Context())
 	loaded := make(chan int)
-	go func() { loaded <- mixedLoad(ctx, s.url) }()
+	go func() { loaded <- mixedLoad(ctx, s.URL) }()
 	eventually(t, "spans arrive", func() bool { return len(c.spans()) > 1000 })
-	c.stop(t, os.Kill)
+	stop(t, c.Process, os.Kill)
 	lost := func() float64 {
-		text := get(t, s.admin+"/metrics")
+		text := get(t, s.Admin+"/metrics")
 		return metric(text, `videosdk_trace_spans_total{result="failed"}`) + metric(text, `videosdk_trace_spans_total{result="dropped"}`)
 	}
 	eventually(t, "lost spans are counted", func() bool { return lost() > 5000 })
-	if rss := metric(get(t, s.admin+"/metrics"), "process_resident_memory_bytes"); rss > 128<<20 {
+	if rss := metric(get(t, s.Admin+"/metrics"), "process_resident_memory_bytes"); rss > 128<<20 {
 		t.Errorf("%.0f MiB of memory", rss/(1<<20))
 	}
 	counted := lost()
@@ -249,7 +251,7 @@ func TestCollectorKilled(t *testing.T) {
 		t.Errorf("%d requests failed", failed)
 	}
 	begun := time.Now()
-	s.stop(t, syscall.SIGTERM)
+	stop(t, s.Process, syscall.SIGTERM)
 	if took := time.Since(begun); took > 20*time.Second {
 		t.Errorf("the stop waited %v for a collector that is gone", took)
 	}

@@ -2,42 +2,22 @@
 package api_test
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/pb33f/libopenapi"
 	validator "github.com/pb33f/libopenapi-validator"
+
+	"videosdk-auth-endpoint/internal/servicetest"
 )
-
-var binary string
-
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "videosdk-auth-endpoint")
-		if err != nil {
-			panic(err)
-		}
-		defer os.RemoveAll(dir)
-		binary = filepath.Join(dir, "videosdk-auth-endpoint")
-		if out, err := exec.Command("go", "build", "-C", "../..", "-o", binary, ".").CombinedOutput(); err != nil {
-			panic(fmt.Sprintf("%v\n%s", err, out))
-		}
-		return m.Run()
-	}())
-}
 
 // service is the running binary, with the description that it gives of itself.
 type service struct {
-	url         string
+	*servicetest.Service
 	description []byte
 	document    libopenapi.Document
 	validator   validator.Validator
@@ -45,39 +25,10 @@ type service struct {
 
 func start(t *testing.T, env ...string) *service {
 	t.Helper()
-	cmd := exec.Command(binary)
-	cmd.Dir = t.TempDir()
-	cmd.Env = append([]string{"PORT=0", "ZOOM_VIDEO_SDK_KEY=key", "ZOOM_VIDEO_SDK_SECRET=a-secret-of-at-least-32-characters", "LOG_FORMAT=json"}, env...)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-ended
-		_ = cmd.Wait()
-	})
-	listening := make(chan string, 1)
-	go func() {
-		defer close(ended)
-		defer close(listening)
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			var line struct{ Message, Address string }
-			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Message == "listening" {
-				listening <- "http://127.0.0.1" + line.Address[strings.LastIndex(line.Address, ":"):]
-			}
-		}
-	}()
-	s := &service{url: <-listening}
-	if s.url == "" {
-		t.Fatal("the service did not start")
-	}
+	env = append([]string{"PORT=0", "ZOOM_VIDEO_SDK_KEY=key", "ZOOM_VIDEO_SDK_SECRET=a-secret-of-at-least-32-characters", "LOG_FORMAT=json"}, env...)
+	s := &service{Service: servicetest.Start(t, env...)}
 	s.description = s.send(t, http.MethodGet, "/openapi.json", nil, nil).body
+	var err error
 	if s.document, err = libopenapi.NewDocument(s.description); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +48,7 @@ type answer struct {
 
 func (s *service) send(t *testing.T, method, path string, header http.Header, body io.Reader) answer {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, s.url+path, body)
+	request, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, body)
 	if err != nil {
 		t.Fatal(err)
 	}

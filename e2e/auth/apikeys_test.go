@@ -3,19 +3,20 @@ package auth_test
 import (
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"videosdk-auth-endpoint/internal/servicetest"
 )
 
 // newAPIKey has the command make one.
 func newAPIKey(t *testing.T, name string) (key, line string) {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), filepath.Join(bin, "videosdk-auth-endpoint"), "apikey", name).Output()
+	out, err := servicetest.Command(t, nil, "apikey", name).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,15 +57,15 @@ func TestABackendsKeyIsReplacedWithoutARestart(t *testing.T) {
 	s.post(t, "", asHost).wantErrors(t, http.StatusUnauthorized, "Authorization")
 
 	replaceFile(t, file, oldLine+"\n"+newLine+"\n")
-	within(t, 10*time.Second, "both keys work", func() bool { return s.post(t, newKey, asHost).status == http.StatusOK })
+	servicetest.Eventually(t, 10*time.Second, "both keys work", func() bool { return s.post(t, newKey, asHost).status == http.StatusOK })
 	s.post(t, oldKey, asHost).grant(t)
 
 	replaceFile(t, file, newLine+"\n")
-	within(t, 10*time.Second, "the old key is refused", func() bool { return s.post(t, oldKey, asHost).status == http.StatusUnauthorized })
+	servicetest.Eventually(t, 10*time.Second, "the old key is refused", func() bool { return s.post(t, oldKey, asHost).status == http.StatusUnauthorized })
 	s.post(t, newKey, asHost).grant(t)
 
 	replaceFile(t, file, newKey+"\n") // the key itself, by mistake
-	s.line(t, func(l line) bool {
+	s.Line(t, func(l servicetest.Line) bool {
 		return l["level"] == "error" && l["message"] == "API keys not read, those from before stay"
 	})
 	s.post(t, newKey, asHost).grant(t)

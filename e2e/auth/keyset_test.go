@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"videosdk-auth-endpoint/internal/servicetest"
 )
 
 const (
@@ -143,7 +145,7 @@ func TestTheLastGoodKeysOutliveTheProvider(t *testing.T) {
 			if status := s.status(t, "/readyz"); status != http.StatusOK {
 				t.Errorf("/readyz is %d", status)
 			}
-			s.line(t, func(l line) bool {
+			s.Line(t, func(l servicetest.Line) bool {
 				return l["level"] == "error" && l["message"] == "key set not read, those from before stay"
 			})
 

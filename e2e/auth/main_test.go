@@ -3,7 +3,6 @@
 package auth_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -21,6 +20,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+
+	"videosdk-auth-endpoint/internal/servicetest"
 )
 
 // The credentials of the service; the secrets that no test may find in its output.
@@ -38,7 +39,6 @@ func TestMain(m *testing.M) {
 	}
 	// Go links a binary again only when something has changed
 	for _, build := range [][]string{
-		{"-C", "../..", "-o", bin + "/videosdk-auth-endpoint", "."},
 		{"-o", bin + "/oauth2-proxy", "github.com/oauth2-proxy/oauth2-proxy/v7"},
 	} {
 		cmd := exec.Command("go", append([]string{"build"}, build...)...)
@@ -50,64 +50,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// process is a program that runs until the test ends.
-type process struct {
-	cmd    *exec.Cmd
-	done   chan struct{}
-	output output
-}
-
-// output is what a program has written so far.
-type output struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buffer.Write(p)
-}
-
-func (o *output) text() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buffer.String()
-}
-
-// start runs a program; its output is shown when the test fails.
-func start(t *testing.T, env []string, path string, args ...string) *process {
-	t.Helper()
-	p := &process{cmd: exec.CommandContext(context.WithoutCancel(t.Context()), path, args...), done: make(chan struct{})}
-	p.cmd.Dir, p.cmd.Env = t.TempDir(), env
-	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		defer close(p.done)
-		_ = p.cmd.Wait()
-	}()
-	t.Cleanup(func() {
-		p.kill()
-		if t.Failed() {
-			text := p.output.text()
-			t.Logf("%s:\n%s", filepath.Base(path), text[max(0, len(text)-4000):])
-		}
-	})
-	return p
-}
-
-func (p *process) kill() {
-	_ = p.cmd.Process.Kill()
-	<-p.done
-}
-
 // service is the service under test.
-type service struct {
-	*process
-	url, admin string
-}
+type service struct{ *servicetest.Service }
 
 // startService starts the service. When the test ends, no secret may stand in its log or its metrics.
 func startService(t *testing.T, env ...string) *service {
@@ -116,17 +60,11 @@ func startService(t *testing.T, env ...string) *service {
 		"PORT=0", "ADMIN_PORT=0", "SHUTDOWN_DELAY=0s", "LOG_LEVEL=debug",
 		"ZOOM_VIDEO_SDK_KEY=" + sdkKey, "ZOOM_VIDEO_SDK_SECRET=" + sdkSecret,
 	}, env...)
-	s := &service{process: start(t, env, filepath.Join(bin, "videosdk-auth-endpoint"))}
-	l := s.line(t, func(l line) bool { return l["message"] == "listening" })
-	local := func(name string) string {
-		address, _ := l[name].(string)
-		return "http://127.0.0.1" + address[strings.LastIndex(address, ":"):]
-	}
-	s.url, s.admin = local("address"), local("admin_address")
+	s := &service{servicetest.Start(t, env...)}
 	t.Cleanup(func() {
-		metrics := ask(context.WithoutCancel(t.Context()), t, s.admin+"/metrics")
-		s.kill()
-		for what, text := range map[string]string{"log": s.output.text(), "metrics": metrics.body} {
+		metrics := ask(context.WithoutCancel(t.Context()), t, s.Admin+"/metrics")
+		s.Kill()
+		for what, text := range map[string]string{"log": s.Output(), "metrics": metrics.body} {
 			secrets.absent(t, what, text)
 		}
 	})
@@ -146,42 +84,17 @@ func startReady(t *testing.T, p *provider, more ...string) *service {
 	return s
 }
 
-// line is a line of the log.
-type line map[string]any
-
-// line waits for a line of the log.
-func (s *service) line(t *testing.T, is func(line) bool) line {
-	t.Helper()
-	var found line
-	eventually(t, "a line of the log", func() bool {
-		select {
-		case <-s.done:
-			t.Fatal("the service has stopped")
-		default:
-		}
-		for text := range strings.Lines(s.output.text()) {
-			var l line
-			if json.Unmarshal([]byte(text), &l) == nil && is(l) {
-				found = l
-				return true
-			}
-		}
-		return false
-	})
-	return found
-}
-
 // audit waits for the line of the request that got this answer.
-func (s *service) audit(t *testing.T, a answer) line {
+func (s *service) audit(t *testing.T, a answer) servicetest.Line {
 	t.Helper()
 	id := a.header.Get("X-Request-Id")
-	return s.line(t, func(l line) bool { return l["request_id"] == id })
+	return s.Line(t, func(l servicetest.Line) bool { return l["request_id"] == id })
 }
 
 // metric is the value of a series.
 func (s *service) metric(t *testing.T, series string) float64 {
 	t.Helper()
-	for text := range strings.Lines(ask(t.Context(), t, s.admin+"/metrics").body) {
+	for text := range strings.Lines(ask(t.Context(), t, s.Admin+"/metrics").body) {
 		if value, ok := strings.CutPrefix(text, series+" "); ok {
 			number, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
 			if err != nil {
@@ -207,7 +120,7 @@ func (s *service) refreshes(t *testing.T, result string) float64 {
 // status is that of health.
 func (s *service) status(t *testing.T, path string) int {
 	t.Helper()
-	return ask(t.Context(), t, s.admin+path).status
+	return ask(t.Context(), t, s.Admin+path).status
 }
 
 const (
@@ -222,7 +135,7 @@ func (s *service) post(t *testing.T, bearer, body string) answer {
 	if bearer != "" {
 		header.Set("Authorization", "Bearer "+bearer)
 	}
-	return post(t, http.DefaultClient, s.url, body, header)
+	return post(t, http.DefaultClient, s.URL, body, header)
 }
 
 // answer is an HTTP response.
@@ -369,19 +282,5 @@ func (v *vault) absent(t *testing.T, what, text string) {
 // eventually asks until the answer is yes.
 func eventually(t *testing.T, what string, ask func() bool) {
 	t.Helper()
-	within(t, 30*time.Second, what, ask)
-}
-
-func within(t *testing.T, limit time.Duration, what string, ask func() bool) {
-	t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	timeout := time.After(limit)
-	for !ask() {
-		select {
-		case <-tick.C:
-		case <-timeout:
-			t.Fatalf("not within %s: %s", limit, what)
-		}
-	}
+	servicetest.Eventually(t, 30*time.Second, what, ask)
 }

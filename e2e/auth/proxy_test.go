@@ -6,11 +6,14 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"videosdk-auth-endpoint/internal/servicetest"
 )
 
 // startSignInProxy starts oauth2-proxy in front of a service, with the flags of docs/guard.md and those that a provider
@@ -26,10 +29,12 @@ func startSignInProxy(t *testing.T, p *provider, s *service) string {
 	}
 	address := free.Addr().String()
 	_ = free.Close()
-	start(t, nil, filepath.Join(bin, "oauth2-proxy"),
+	proxy := exec.Command(filepath.Join(bin, "oauth2-proxy"),
 		"--provider=oidc", "--oidc-issuer-url="+p.issuer, "--client-id="+proxyApp, "--client-secret="+appSecret,
-		"--cookie-secret="+cookieSecret, "--email-domain=*", "--upstream="+s.url, "--pass-user-headers",
+		"--cookie-secret="+cookieSecret, "--email-domain=*", "--upstream="+s.URL, "--pass-user-headers",
 		"--http-address="+address, "--cookie-secure=false", "--skip-provider-button")
+	proxy.Dir, proxy.Env = t.TempDir(), []string{}
+	servicetest.Run(t, proxy, nil)
 	eventually(t, "oauth2-proxy listens", func() bool {
 		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
 		if err == nil {
@@ -102,7 +107,7 @@ func TestWhoSignsInAtAProxyGetsATokenByItsWord(t *testing.T) {
 		before := s.refusals(t, "untrusted_proxy")
 		elsewhere := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
 		client := &http.Client{Transport: &http.Transport{DialContext: elsewhere.DialContext, DisableKeepAlives: true}}
-		got := post(t, client, s.url, asHost, http.Header{"X-Forwarded-Email": {teacher.email}})
+		got := post(t, client, s.URL, asHost, http.Header{"X-Forwarded-Email": {teacher.email}})
 		got.wantErrors(t, http.StatusUnauthorized, "Authorization")
 		if l := s.audit(t, got); fmt.Sprint(l["client"]) != "127.0.0.2" || l["decision"] != "untrusted_proxy" {
 			t.Errorf("got the log line %v", l)

@@ -27,6 +27,8 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
+
+	"videosdk-auth-endpoint/internal/servicetest"
 )
 
 const (
@@ -59,9 +61,7 @@ func TestMain(m *testing.M) {
 		{"build", "-o", bin + "/kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform"},
 		{"build", "-o", bin + "/manifests", "./manifests"},
 		{"install", kubeScore},
-		// the parent's tests use it too
-		{"build", "-C", "..", "-o", "bin/promtool", "github.com/prometheus/prometheus/cmd/promtool"},
-		{"build", "-C", "../..", "-o", bin + "/videosdk-auth-endpoint", "."},
+		{"build", "-o", bin + "/promtool", "github.com/prometheus/prometheus/cmd/promtool"},
 	} {
 		cmd := exec.Command("go", build...)
 		cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), "CGO_ENABLED=0", "GOBIN="+bin), os.Stderr, os.Stderr
@@ -261,7 +261,7 @@ func TestRules(t *testing.T) {
 	if err := os.WriteFile(file, rules[0].Spec, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, errs, err := command(t, nil, "../../bin/promtool", "check", "rules", "--lint=all", "--lint-fatal", file)
+	out, errs, err := command(t, nil, "promtool", "check", "rules", "--lint=all", "--lint-fatal", file)
 	if err != nil {
 		t.Errorf("%v\n%s", err, errs)
 	}
@@ -379,10 +379,11 @@ func TestReadme(t *testing.T) {
 
 // TestVariables: whatever the service can be told, the chart can tell it, and nothing else.
 func TestVariables(t *testing.T) {
-	help, errs, err := command(t, nil, "videosdk-auth-endpoint", "help")
+	out, err := servicetest.Command(t, nil, "help").Output()
 	if err != nil {
-		t.Fatalf("%v\n%s", err, errs)
+		t.Fatal(err)
 	}
+	help := string(out)
 	// the OpenTelemetry SDK reads these itself
 	known := []string{"OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"}
 	for _, match := range regexp.MustCompile(`(?m)^([A-Z][A-Z0-9_]+) `).FindAllStringSubmatch(help, -1) {

@@ -22,6 +22,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"videosdk-auth-endpoint/internal/servicetest"
 )
 
 // How an exchange can end, but for an answer's status.
@@ -90,9 +92,8 @@ const descriptorsAttack = "descriptors"
 // gang is a process of attackers. It has the lowest priority, so that what is measured is what they do to the service, not
 // how much of the machine they take from it and from the healthy client.
 type gang struct {
-	*process
-	end   io.Closer
-	ended chan struct{} // when all reports are in
+	*servicetest.Process
+	end io.Closer
 }
 
 // attack returns once every attacker has arrived. What they see is added to the tally.
@@ -100,47 +101,36 @@ func attack(t *testing.T, name, host string, seen *tally) *gang {
 	t.Helper()
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "nice", "-n", "19", os.Args[0])
 	cmd.Env = []string{attackVariable + "=" + name, hostVariable + "=" + host}
-	reader, writer, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stdout = writer
 	end, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gang{end: end, ended: make(chan struct{}), process: run(t, cmd)}
-	_ = writer.Close()
 	arrived := make(chan struct{})
 	there := sync.OnceFunc(func() { close(arrived) })
-	go func() {
-		defer close(g.ended)
-		defer reader.Close()
-		from := json.NewDecoder(reader)
-		for {
-			var r report
-			if from.Decode(&r) != nil {
-				return
-			}
-			seen.add(r)
-			there()
+	g := &gang{servicetest.Run(t, cmd, func(line string) bool {
+		var r report
+		if json.Unmarshal([]byte(line), &r) != nil {
+			return true
 		}
-	}()
+		seen.add(r)
+		there()
+		return false
+	}), end}
 	select {
 	case <-arrived:
-	case <-g.done:
-		t.Fatalf("the attackers have ended: %s", g.stderr.String())
+	case <-g.Done():
+		t.Fatalf("the attackers have ended: %s", g.Output())
 	case <-time.After(30 * time.Second):
 		t.Fatal("the attackers did not arrive")
 	}
 	return g
 }
 
-// leave ends the attack, and every connection of it from its side.
-func (g *gang) leave() {
+// leave ends the attack, and every connection of it from its side. All reports are in when it returns.
+func (g *gang) leave(t *testing.T) {
+	t.Helper()
 	_ = g.end.Close()
-	<-g.ended
-	<-g.done
+	g.Wait(t)
 }
 
 // attackMain is a process of attackers, until standard input ends.

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"videosdk-auth-endpoint/internal/servicetest"
+
 	"github.com/golang-jwt/jwt/v5"
 )
 
@@ -61,7 +63,7 @@ func TestCollectorFaults(t *testing.T) {
 			collector.listen(t, address)
 			t.Cleanup(collector.close)
 			s := start(t, "SHUTDOWN_DELAY=5s", "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+address)
-			healthy := startLoad(t, s.url)
+			healthy := startLoad(t, s.URL)
 			healthy.compare(t,
 				func(int) {
 					if broken.Swap(false) && c.fail == nil {
@@ -69,7 +71,7 @@ func TestCollectorFaults(t *testing.T) {
 					}
 					before := spans(s.metrics(t), "exported")
 					// an export that waits for a slow collector ends with its timeout, 10 s
-					eventually(t, 20*time.Second, "spans are exported", func() bool { return spans(s.metrics(t), "exported") > before })
+					servicetest.Eventually(t, 20*time.Second, "spans are exported", func() bool { return spans(s.metrics(t), "exported") > before })
 				},
 				func(int) {
 					broken.Store(true)
@@ -77,7 +79,7 @@ func TestCollectorFaults(t *testing.T) {
 						collector.close()
 					}
 					before := s.metrics(t)
-					eventually(t, 30*time.Second, "lost spans are counted", func() bool {
+					servicetest.Eventually(t, 30*time.Second, "lost spans are counted", func() bool {
 						now := s.metrics(t)
 						return spans(now, "failed")+spans(now, "dropped") > spans(before, "failed")+spans(before, "dropped")
 					})
@@ -92,7 +94,7 @@ func TestCollectorFaults(t *testing.T) {
 				t.Errorf("%.0f spans are not counted", waiting)
 			}
 			s.staysSmall(t)
-			status, took := s.stop(t)
+			status, took := stop(t, s.Process)
 			t.Logf("SIGTERM: ended after %v with the status %d", took.Round(time.Millisecond), status)
 			if took > shutdownMost {
 				t.Errorf("it took %v to end, and %v would be fine", took, shutdownMost)
@@ -123,7 +125,7 @@ func (c *standIn) close() { _ = c.server.Close() }
 // TestBlockedOutput: with a standard output that nobody reads tokens go on, and what the log loses is counted, to the line.
 func TestBlockedOutput(t *testing.T) {
 	s := start(t)
-	healthy := startLoad(t, s.url)
+	healthy := startLoad(t, s.URL)
 	const each = 8000 // 3 MB of lines
 	bursts, failed, blocked := 0, 0, false
 	unblock := func() {
@@ -136,7 +138,7 @@ func TestBlockedOutput(t *testing.T) {
 		s.log.gate.Lock()
 		blocked = true
 		bursts++
-		failed += burst(t, s.url, each)
+		failed += burst(t, s.URL, each)
 	}
 	t.Cleanup(unblock)
 	healthy.compare(t, func(int) { unblock() }, func(int) { block() })
@@ -149,17 +151,17 @@ func TestBlockedOutput(t *testing.T) {
 		t.Errorf("%d requests failed, %.0f lines were dropped", failed, dropped)
 	}
 	s.staysSmall(t)
-	eventually(t, 10*time.Second, "each request is in the log or counted as dropped", func() bool {
+	servicetest.Eventually(t, 10*time.Second, "each request is in the log or counted as dropped", func() bool {
 		return s.log.requestLines()+int(s.metric(t, droppedLines)) == sent
 	})
 	t.Logf("%d lines arrived, %.0f are counted as dropped: none is unaccounted for", s.log.requestLines(), s.metric(t, droppedLines))
 
 	block()
-	status, took := s.stop(t)
+	status, took := stop(t, s.Process)
 	unblock()
 	t.Logf("SIGTERM while the output is blocked: ended after %v with the status %d", took.Round(time.Millisecond), status)
-	if status != 1 || !strings.Contains(s.stderr.String(), "log lines were lost") {
-		t.Errorf("status %d, and on standard error: %s", status, s.stderr.String())
+	if status != 1 || !strings.Contains(s.Stderr(), "log lines were lost") {
+		t.Errorf("status %d, and on standard error: %s", status, s.Stderr())
 	}
 	if took > shutdownMost {
 		t.Errorf("it took %v to end, and %v would be fine", took, shutdownMost)
@@ -168,23 +170,23 @@ func TestBlockedOutput(t *testing.T) {
 
 // TestClosedOutput: when whoever reads standard output goes away the service does not.
 func TestClosedOutput(t *testing.T) {
-	s, output := startPiped(t, command(t, credentials()))
-	failed := burst(t, s.url, 80)
-	if err := output.Close(); err != nil {
+	s := start(t)
+	failed := burst(t, s.URL, 80)
+	if err := s.CloseLog(); err != nil {
 		t.Fatal(err)
 	}
 	const sent = 8000
-	failed += burst(t, s.url, sent)
+	failed += burst(t, s.URL, sent)
 	t.Logf("%d requests sent without a reader of the log, %d failed", sent, failed)
 	if failed > 0 {
 		t.Errorf("%d requests failed", failed)
 	}
-	if !s.runs() {
-		t.Fatalf("the service has ended: %v", s.cmd.ProcessState)
+	if s.Ended() {
+		t.Fatalf("the service has ended: %v", s.Cmd.ProcessState)
 	}
-	eventually(t, 5*time.Second, "the line of each request that nobody can read is counted", func() bool { return s.metric(t, droppedLines) >= sent })
+	servicetest.Eventually(t, 5*time.Second, "the line of each request that nobody can read is counted", func() bool { return s.metric(t, droppedLines) >= sent })
 	t.Logf("%.0f lines are counted as dropped", s.metric(t, droppedLines))
-	if status, took := s.stop(t); took > shutdownMost {
+	if status, took := stop(t, s.Process); took > shutdownMost {
 		t.Errorf("it took %v to end, with the status %d", took, status)
 	}
 }
@@ -193,12 +195,12 @@ func TestClosedOutput(t *testing.T) {
 // does not spin, and once the attackers are gone new clients are served again.
 func TestNoFileDescriptors(t *testing.T) {
 	const descriptors = 64
-	cmd := command(t, credentials())
+	cmd := servicetest.Command(t, credentials())
 	cmd.Args = []string{"sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$0"`, descriptors), cmd.Path}
 	cmd.Path = "/bin/sh"
 	s := startCommand(t, cmd)
 	open := func() (n int) {
-		entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.cmd.Process.Pid))
+		entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.Cmd.Process.Pid))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -210,7 +212,7 @@ func TestNoFileDescriptors(t *testing.T) {
 		}
 		return n
 	}
-	healthy := startLoad(t, s.url)
+	healthy := startLoad(t, s.URL)
 	before, goroutines := open(), s.goroutines(t)
 	const measured = 3 * time.Second
 	calm := s.cpu(t, measured)
@@ -218,20 +220,20 @@ func TestNoFileDescriptors(t *testing.T) {
 	seen := newTally()
 	hostile := attack(t, descriptorsAttack, s.host(), seen)
 	t.Cleanup(func() { _ = hostile.end.Close() })
-	eventually(t, 10*time.Second, "no descriptor is left", func() bool { return open() == descriptors })
+	servicetest.Eventually(t, 10*time.Second, "no descriptor is left", func() bool { return open() == descriptors })
 	during := s.cpu(t, measured)
 	stranger := &http.Client{Timeout: 500 * time.Millisecond, Transport: &http.Transport{DisableKeepAlives: true}}
 	refused := 0
 	for range 4 {
-		if _, err := ask(stranger, s.url); err != nil {
+		if _, err := ask(stranger, s.URL); err != nil {
 			refused++
 		}
 	}
 	used := open()
-	hostile.leave()
-	back := eventually(t, 10*time.Second, "new clients are served", func() bool { _, err := ask(stranger, s.url); return err == nil })
-	failed := burst(t, s.url, 80)
-	eventually(t, 20*time.Second, "goroutines as before", func() bool { return s.goroutines(t) <= goroutines })
+	hostile.leave(t)
+	back := servicetest.Eventually(t, 10*time.Second, "new clients are served", func() bool { _, err := ask(stranger, s.URL); return err == nil })
+	failed := burst(t, s.URL, 80)
+	servicetest.Eventually(t, 20*time.Second, "goroutines as before", func() bool { return s.goroutines(t) <= goroutines })
 	healthy.noneFailed(t)
 	t.Logf("descriptors: %d before, %d of %d during; attackers: %v", before, used, descriptors, seen)
 	t.Logf("CPU: %.1f %% of one before, %.1f %% during", 100*calm, 100*during)
@@ -248,7 +250,7 @@ func TestNoFileDescriptors(t *testing.T) {
 func (s *service) cpu(t *testing.T, in time.Duration) float64 {
 	t.Helper()
 	ticks := func() float64 {
-		content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+		content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.Cmd.Process.Pid))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -415,12 +417,12 @@ func TestMountedSecretFaults(t *testing.T) {
 			m := newMount(t)
 			s := start(t, m.env()...)
 			seen := &tokens{keys: map[string]int{}}
-			healthy := startCheckedLoad(t, s.url, seen.check)
+			healthy := startCheckedLoad(t, s.URL, seen.check)
 			c.harm(m)
 			const said = "credentials not read, those from before stay"
-			noticed := eventually(t, inUse, "the log says so", func() bool { return len(s.log.with(said)) > 0 })
+			noticed := servicetest.Eventually(t, inUse, "the log says so", func() bool { return len(s.with(said)) > 0 })
 			pass(t, 6*time.Second) // three more reads
-			if lines := s.log.with(said); len(lines) != 1 {
+			if lines := s.with(said); len(lines) != 1 {
 				t.Errorf("%d lines in the log, want one: %v", len(lines), lines)
 			}
 			if ok, bad := s.metric(t, reloadsOK), s.metric(t, reloadsError); ok != 0 || bad != 1 {
@@ -431,7 +433,7 @@ func TestMountedSecretFaults(t *testing.T) {
 			}
 			m.restore()
 			key, _ := m.pair()
-			back := eventually(t, inUse, "the restored pair is in use", func() bool { return seen.now() == key })
+			back := servicetest.Eventually(t, inUse, "the restored pair is in use", func() bool { return seen.now() == key })
 			healthy.noneFailed(t)
 			keys, all := seen.count()
 			t.Logf("noticed after %v, the restored pair in use after %v; %d tokens of %d generations, each verified", noticed.Round(time.Millisecond), back.Round(time.Millisecond), all, keys)
@@ -457,7 +459,7 @@ func TestHalfWrittenFiles(t *testing.T) {
 	write("secret", "secret-1000")
 	s := start(t, (&mount{dir: dir}).env()...)
 	seen := &tokens{keys: map[string]int{}}
-	healthy := startCheckedLoad(t, s.url, seen.check)
+	healthy := startCheckedLoad(t, s.URL, seen.check)
 	const times = 5
 	var slowest time.Duration
 	for n := 1001; n <= 1000+times; n++ {
@@ -466,7 +468,7 @@ func TestHalfWrittenFiles(t *testing.T) {
 		write("secret", secret[:9])
 		pass(t, time.Second)
 		write("secret", secret)
-		slowest = max(slowest, eventually(t, inUse, key+" is in use", func() bool { return seen.now() == key }))
+		slowest = max(slowest, servicetest.Eventually(t, inUse, key+" is in use", func() bool { return seen.now() == key }))
 	}
 	healthy.noneFailed(t)
 	keys, all := seen.count()
@@ -482,13 +484,13 @@ func TestRotationUnderLoad(t *testing.T) {
 	m := newMount(t)
 	s := start(t, m.env()...)
 	seen := &tokens{keys: map[string]int{}}
-	healthy := startCheckedLoad(t, s.url, seen.check)
+	healthy := startCheckedLoad(t, s.URL, seen.check)
 	const rotations = 30
 	var took []time.Duration
 	for range rotations {
 		m.rotate()
 		key, _ := m.pair()
-		took = append(took, eventually(t, inUse, key+" is in use", func() bool { return seen.now() == key }))
+		took = append(took, servicetest.Eventually(t, inUse, key+" is in use", func() bool { return seen.now() == key }))
 	}
 	healthy.noneFailed(t)
 	var slowest time.Duration

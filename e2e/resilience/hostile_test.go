@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"videosdk-auth-endpoint/internal/servicetest"
 )
 
 // hostility is an attack, and what it must come to.
@@ -129,20 +131,20 @@ func TestHostileClients(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			want := all[name].want
 			s := start(t)
-			healthy := startLoad(t, s.url)
+			healthy := startLoad(t, s.URL)
 			before, most := s.goroutines(t), 0.0
 			seen := newTally()
 			var hostile *gang
 			leave := func() {
 				if hostile != nil {
-					hostile.leave()
+					hostile.leave(t)
 					hostile = nil
 				}
 			}
 			t.Cleanup(leave)
 			asBefore := func() {
 				leave()
-				eventually(t, 20*time.Second, fmt.Sprintf("%d goroutines, as before the attack", before), func() bool { return s.goroutines(t) <= before })
+				servicetest.Eventually(t, 20*time.Second, fmt.Sprintf("%d goroutines, as before the attack", before), func() bool { return s.goroutines(t) <= before })
 			}
 			healthy.compare(t,
 				func(int) { asBefore() },
@@ -152,7 +154,7 @@ func TestHostileClients(t *testing.T) {
 				})
 			for outcome, n := range want {
 				// what the service ends by a timeout of its own takes until then: 15 s at most
-				eventually(t, 30*time.Second, fmt.Sprintf("%d × %s", n, outcome), func() bool { return seen.of(outcome) >= n })
+				servicetest.Eventually(t, 30*time.Second, fmt.Sprintf("%d × %s", n, outcome), func() bool { return seen.of(outcome) >= n })
 			}
 			most = max(most, s.metric(t, "go_goroutines"))
 			asBefore()
@@ -167,7 +169,7 @@ func TestHostileClients(t *testing.T) {
 					t.Errorf("an attacker saw %q", outcome)
 				}
 			}
-			if lines := s.log.with(`"level":"error"`); len(lines) > 0 {
+			if lines := s.with(`"level":"error"`); len(lines) > 0 {
 				t.Errorf("%d errors in the log: %v", len(lines), lines[0])
 			}
 		})

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"videosdk-auth-endpoint/internal/servicetest"
 )
 
 const (
@@ -89,7 +91,7 @@ func startCheckedLoad(t *testing.T, url string, check func(token string) error) 
 		})
 	}
 	t.Cleanup(l.stop)
-	eventually(t, 10*time.Second, "the healthy client has begun", func() bool { return l.count() > rate/4 })
+	servicetest.Eventually(t, 10*time.Second, "the healthy client has begun", func() bool { return l.count() > rate/4 })
 	return l
 }
 

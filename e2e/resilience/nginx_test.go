@@ -21,6 +21,8 @@ import (
 	"testing"
 	"time"
 
+	"videosdk-auth-endpoint/internal/servicetest"
+
 	trace "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 )
@@ -78,7 +80,7 @@ func TestRestartsBehindNginx(t *testing.T) {
 			begun := time.Now()
 			for i := range restarts {
 				r := replicas[i%2]
-				eventually(t, 10*time.Second, "the replica is under load", func() bool { return r.log.requestLines() >= underLoad })
+				servicetest.Eventually(t, 10*time.Second, "the replica is under load", func() bool { return r.log.requestLines() >= underLoad })
 				if c.looksAway {
 					n.lookAway(t, i%2, r)
 				}
@@ -153,11 +155,11 @@ type replica struct {
 func (r *replica) start(t *testing.T) {
 	t.Helper()
 	r.service, r.terminated = start(t, r.env...), time.Time{}
-	eventually(t, 10*time.Second, "the replica is ready", r.ready)
+	servicetest.Eventually(t, 10*time.Second, "the replica is ready", r.ready)
 }
 
 func (r *replica) ready() bool {
-	response, err := r.scraper.Get(r.admin + "/readyz")
+	response, err := r.scraper.Get(r.Admin + "/readyz")
 	if err != nil {
 		return false
 	}
@@ -172,9 +174,7 @@ func (r *replica) terminate(t *testing.T) {
 	r.droppedLines += now[droppedLines]
 	r.droppedSpans += spans(now, "dropped") + spans(now, "failed")
 	r.terminated = time.Now()
-	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	r.Signal(t, syscall.SIGTERM)
 }
 
 // end waits for the exit, after SIGTERM, and gathers what the service leaves.
@@ -183,10 +183,10 @@ func (r *replica) end(t *testing.T) {
 	if r.terminated.IsZero() {
 		r.terminate(t)
 	}
-	status := r.wait(t)
+	status := r.Exit(t)
 	took := time.Since(r.terminated)
 	r.scraper.CloseIdleConnections()
-	<-r.log.ended
+	r.Wait(t) // until the log has been read
 	if r.statuses == nil {
 		r.statuses = map[int]int{}
 	}
@@ -296,7 +296,7 @@ func (f *flood) results() (kept, fresh result) {
 
 // nginx is a running nginx with a directory of its own.
 type nginx struct {
-	*process
+	*servicetest.Process
 	url, dir string
 }
 
@@ -355,12 +355,12 @@ http {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	n.process = run(t, exec.CommandContext(context.WithoutCancel(t.Context()), path, "-p", n.dir, "-e", filepath.Join(n.dir, "error.log"), "-c", file))
+	n.Process = servicetest.Run(t, exec.CommandContext(context.WithoutCancel(t.Context()), path, "-p", n.dir, "-e", filepath.Join(n.dir, "error.log"), "-c", file), nil)
 	client := newClient(1)
 	defer client.CloseIdleConnections()
-	eventually(t, 10*time.Second, "nginx answers", func() bool { _, err := ask(client, n.url); return err == nil || !n.runs() })
-	if !n.runs() {
-		t.Fatalf("nginx has ended: %s", n.stderr.String())
+	servicetest.Eventually(t, 10*time.Second, "nginx answers", func() bool { _, err := ask(client, n.url); return err == nil || n.Ended() })
+	if n.Ended() {
+		t.Fatalf("nginx has ended: %s", n.Output())
 	}
 	return n
 }
@@ -372,7 +372,7 @@ func (n *nginx) away(replica int) string { return filepath.Join(n.dir, fmt.Sprin
 func (n *nginx) lookAway(t *testing.T, i int, r *replica) {
 	t.Helper()
 	r.terminate(t)
-	eventually(t, 10*time.Second, "the replica is not ready", func() bool { return !r.ready() })
+	servicetest.Eventually(t, 10*time.Second, "the replica is not ready", func() bool { return !r.ready() })
 	if err := os.WriteFile(n.away(i), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -407,14 +407,8 @@ func (n *nginx) complaints(t *testing.T) map[string]int {
 // stop ends nginx after the last answer, so that its log is complete.
 func (n *nginx) stop(t *testing.T) {
 	t.Helper()
-	if err := n.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case <-n.done:
-	case <-time.After(10 * time.Second):
-		t.Fatal("nginx does not end")
-	}
+	n.Signal(t, syscall.SIGQUIT)
+	n.Wait(t)
 }
 
 // accesses reads how many requests went to a second replica, and what clients were answered.

@@ -14,9 +14,6 @@ package resilience_test
 
 import (
 	"bufio"
-	"bytes"
-	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -24,13 +21,15 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"videosdk-auth-endpoint/internal/servicetest"
 )
 
 const (
@@ -43,35 +42,19 @@ const (
 	readme      = `{"sessionName": "Cool Cars", "role": 1, "sessionKey": "session123", "userIdentity": "user123"}`
 )
 
-// binary is the service as it is shipped, built once for all tests.
-var binary string
-
 func TestMain(m *testing.M) {
 	if name := os.Getenv(attackVariable); name != "" {
 		os.Exit(attackMain(name, os.Getenv(hostVariable)))
 	}
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "resilience")
-		if err != nil {
-			panic(err)
-		}
-		defer os.RemoveAll(dir)
-		binary = filepath.Join(dir, "videosdk-auth-endpoint")
-		build := exec.Command("go", "build", "-C", "../..", "-o", binary, ".")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			panic(fmt.Sprintf("%v\n%s", err, out))
-		}
-		var files syscall.Rlimit
-		if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
-			panic(err)
-		}
-		files.Cur = files.Max
-		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
-			panic(err)
-		}
-		return m.Run()
-	}())
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		panic(err)
+	}
+	files.Cur = files.Max
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
 }
 
 // credentials are the environment of a service, and nothing else is in it.
@@ -79,117 +62,35 @@ func credentials(more ...string) []string {
 	return append([]string{goMemLimit, "PORT=0", "ADMIN_PORT=0", "SHUTDOWN_DELAY=0s", "ZOOM_VIDEO_SDK_KEY=" + testKey, "ZOOM_VIDEO_SDK_SECRET=" + testSecret}, more...)
 }
 
-// command is the binary in an empty directory. It outlives the test's context, so that a cleanup can end it.
-func command(t *testing.T, env []string) *exec.Cmd {
-	t.Helper()
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), binary)
-	cmd.Dir, cmd.Env = t.TempDir(), env
-	return cmd
-}
-
-// process is a program that runs until the test ends.
-type process struct {
-	cmd    *exec.Cmd
-	stderr bytes.Buffer // read it after done
-	done   chan struct{}
-}
-
-func run(t *testing.T, cmd *exec.Cmd) *process {
-	t.Helper()
-	p := &process{cmd: cmd, done: make(chan struct{})}
-	cmd.Stderr = &p.stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		defer close(p.done)
-		_ = cmd.Wait()
-	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-p.done
-		if t.Failed() && p.stderr.Len() > 0 {
-			t.Logf("standard error of %s: %s", cmd.Path, p.stderr.String())
-		}
-	})
-	return p
-}
-
-// stop sends SIGTERM and returns the exit status, and how long the end took.
-func (p *process) stop(t *testing.T) (status int, took time.Duration) {
-	t.Helper()
-	begun := time.Now()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	return p.wait(t), time.Since(begun)
-}
-
-// wait returns the exit status of a process that was told to end.
-func (p *process) wait(t *testing.T) (status int) {
-	t.Helper()
-	select {
-	case <-p.done:
-		return p.cmd.ProcessState.ExitCode()
-	case <-time.After(30 * time.Second):
-		t.Fatal("SIGTERM did not end the process within 30 s, the grace period of Kubernetes")
-		return 0
-	}
-}
-
-func (p *process) runs() bool {
-	select {
-	case <-p.done:
-		return false
-	default:
-		return true
-	}
-}
-
 // service is a running binary.
 type service struct {
-	*process
-	log        *journal
-	url, admin string
-	scraper    *http.Client
+	*servicetest.Service
+	log     *journal
+	scraper *http.Client
 }
 
 // start returns once the service listens.
 func start(t *testing.T, env ...string) *service {
 	t.Helper()
-	return startCommand(t, command(t, credentials(env...)))
+	return startCommand(t, servicetest.Command(t, credentials(env...)))
 }
 
 func startCommand(t *testing.T, cmd *exec.Cmd) *service {
 	t.Helper()
-	s, _ := startPiped(t, cmd)
-	return s
+	log := &journal{}
+	return &service{servicetest.StartCommand(t, cmd, log.keep), log, newClient(1)}
 }
 
-// startPiped also returns the end of the pipe that the log is read from.
-func startPiped(t *testing.T, cmd *exec.Cmd) (*service, *os.File) {
+// stop sends SIGTERM and returns the exit status, and how long the end took.
+func stop(t *testing.T, p *servicetest.Process) (status int, took time.Duration) {
 	t.Helper()
-	reader, writer, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stdout = writer
-	s := &service{log: newJournal(), scraper: newClient(1)}
-	s.process = run(t, cmd)
-	_ = writer.Close()
-	go s.log.read(reader)
-	select {
-	case listening := <-s.log.listening:
-		local := func(address string) string { return "http://127.0.0.1" + address[strings.LastIndex(address, ":"):] }
-		s.url, s.admin = local(listening.Address), local(listening.Admin)
-	case <-s.done:
-		t.Fatalf("the service did not start: %s", s.stderr.String())
-	}
-	return s, reader
+	begun := time.Now()
+	p.Signal(t, syscall.SIGTERM)
+	return p.Exit(t), time.Since(begun)
 }
 
 // host is the address of the token route.
-func (s *service) host() string { return strings.TrimPrefix(s.url, "http://") }
+func (s *service) host() string { return strings.TrimPrefix(s.URL, "http://") }
 
 // metric returns the value of one series.
 func (s *service) metric(t *testing.T, series string) float64 {
@@ -199,7 +100,7 @@ func (s *service) metric(t *testing.T, series string) float64 {
 
 func (s *service) metrics(t *testing.T) map[string]float64 {
 	t.Helper()
-	response, err := s.scraper.Get(s.admin + "/metrics")
+	response, err := s.scraper.Get(s.Admin + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +132,7 @@ func (s *service) goroutines(t *testing.T) int {
 // memoryPeak is the most memory that was ever resident, in bytes.
 func (s *service) memoryPeak(t *testing.T) int {
 	t.Helper()
-	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.Cmd.Process.Pid))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,56 +159,29 @@ func (s *service) staysSmall(t *testing.T) {
 	}
 }
 
-// journal is what a service wrote to its log. Lines of requests are counted, all others are kept.
+// journal counts the lines of requests, which are too many to be kept.
 type journal struct {
-	listening chan listening
-	ended     chan struct{}
-
 	gate sync.Mutex // who holds it keeps the log from being read
 
 	mu       sync.Mutex
 	requests int
 	spans    []string // the ids of server spans, of requests that were traced
-	lines    []string
 }
 
-type listening struct {
-	Address string `json:"address"`
-	Admin   string `json:"admin_address"`
-}
-
-func newJournal() *journal {
-	return &journal{listening: make(chan listening, 1), ended: make(chan struct{})}
-}
-
-func (j *journal) read(from io.ReadCloser) {
-	defer close(j.ended)
-	defer from.Close()
-	scan := bufio.NewScanner(from)
-	for scan.Buffer(make([]byte, 64<<10), 1<<20); scan.Scan(); {
-		j.gate.Lock()
-		j.take(scan.Bytes())
-		j.gate.Unlock()
+// keep tells whether the service's log keeps the line.
+func (j *journal) keep(line string) bool {
+	j.gate.Lock()
+	defer j.gate.Unlock()
+	if !strings.HasSuffix(line, `"message":"request"}`) {
+		return true
 	}
-}
-
-func (j *journal) take(line []byte) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if bytes.HasSuffix(line, []byte(`"message":"request"}`)) {
-		j.requests++
-		if _, rest, ok := bytes.Cut(line, []byte(`"span_id":"`)); ok {
-			j.spans = append(j.spans, string(rest[:16]))
-		}
-		return
+	j.requests++
+	if _, rest, ok := strings.Cut(line, `"span_id":"`); ok {
+		j.spans = append(j.spans, rest[:16])
 	}
-	j.lines = append(j.lines, string(line))
-	if bytes.HasSuffix(line, []byte(`"message":"listening"}`)) {
-		var l listening
-		if json.Unmarshal(line, &l) == nil {
-			j.listening <- l
-		}
-	}
+	return false
 }
 
 func (j *journal) requestLines() int {
@@ -317,16 +191,8 @@ func (j *journal) requestLines() int {
 }
 
 // with returns the lines, other than those of requests, that have the text in them.
-func (j *journal) with(text string) []string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	var found []string
-	for _, line := range j.lines {
-		if strings.Contains(line, text) {
-			found = append(found, line)
-		}
-	}
-	return found
+func (s *service) with(text string) []string {
+	return slices.DeleteFunc(s.Lines(), func(line string) bool { return !strings.Contains(line, text) })
 }
 
 // port returns a port that nobody listens on, below those that the kernel takes for outgoing connections: a service that
@@ -392,24 +258,6 @@ func burst(t *testing.T, url string, n int) (failed int) {
 	}
 	group.Wait()
 	return failed
-}
-
-// eventually asks until the answer is yes, and returns how long that took.
-func eventually(t *testing.T, limit time.Duration, what string, ask func() bool) time.Duration {
-	t.Helper()
-	begun := time.Now()
-	again := time.NewTicker(20 * time.Millisecond)
-	defer again.Stop()
-	deadline := time.NewTimer(limit)
-	defer deadline.Stop()
-	for !ask() {
-		select {
-		case <-again.C:
-		case <-deadline.C:
-			t.Fatalf("not within %v: %s", limit, what)
-		}
-	}
-	return time.Since(begun)
 }
 
 // pass lets time go by.
