@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -30,8 +29,9 @@ func policy(ctx context.Context, args []string) error {
 		return errors.New("policy: --method: want jwt, api_key, proxy or none")
 	}
 	example := guard.Caller{Method: guard.MethodByName(*method), Subject: *subject}
-	if err := json.Unmarshal([]byte(*claims), &example.Claims); err != nil {
-		return errors.New("policy: --claims: want a JSON object")
+	var err error
+	if example.Claims, err = guard.ParseClaims([]byte(*claims)); err != nil {
+		return fmt.Errorf("policy: --claims: %w", err)
 	}
 	var c config
 	mistakes := read(&c.signer, &c.caller)

@@ -58,9 +58,16 @@ func schema(p signer.Property) object {
 		if p.Min > 0 {
 			s = append(s, member{"minLength", p.Min})
 		}
-		return append(s, member{"maxLength", p.Max})
+		s = append(s, member{"maxLength", p.Max})
+		if p.Strict {
+			s = append(s, member{"pattern", `^[A-Za-z0-9 ` + symbolEscapes.Replace(p.Symbols) + `]*$`})
+		}
+		return s
 	}
 }
+
+// symbolEscapes makes symbols stand for themselves within the brackets of a pattern.
+var symbolEscapes = strings.NewReplacer(`\`, `\\`, `]`, `\]`, `[`, `\[`, `^`, `\^`, `-`, `\-`)
 
 // decimals is a pattern of the decimal strings of the whole numbers from least to most: those that strconv.Atoi reads.
 func decimals(least, most int) string {

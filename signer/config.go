@@ -14,13 +14,14 @@ import (
 
 // Config is what the environment sets of the signer.
 type Config struct {
-	Key        string        `desc:"the Video SDK key of your app" envconfig:"ZOOM_VIDEO_SDK_KEY"`
-	Secret     secret.Text   `desc:"the Video SDK secret of your app" envconfig:"ZOOM_VIDEO_SDK_SECRET"`
-	KeyFile    string        `desc:"a file that holds the key, instead of ZOOM_VIDEO_SDK_KEY" envconfig:"ZOOM_VIDEO_SDK_KEY_FILE"`
-	SecretFile string        `desc:"a file that holds the secret, instead of ZOOM_VIDEO_SDK_SECRET" envconfig:"ZOOM_VIDEO_SDK_SECRET_FILE"`
-	Backdate   time.Duration `default:"30s" desc:"how far in the past iat lies, so that clocks may differ; 0s to 29m" envconfig:"TOKEN_BACKDATE"`
-	DefaultTTL time.Duration `default:"2h"  desc:"the lifetime of a token whose request has no expirationSeconds; 30m to TOKEN_MAX_TTL" envconfig:"TOKEN_DEFAULT_TTL"`
-	MaxTTL     time.Duration `default:"48h" desc:"the longest lifetime that a request may ask for; 30m to 48h" envconfig:"TOKEN_MAX_TTL"`
+	Key          string        `desc:"the Video SDK key of your app" envconfig:"ZOOM_VIDEO_SDK_KEY"`
+	Secret       secret.Text   `desc:"the Video SDK secret of your app" envconfig:"ZOOM_VIDEO_SDK_SECRET"`
+	KeyFile      string        `desc:"a file that holds the key, instead of ZOOM_VIDEO_SDK_KEY" envconfig:"ZOOM_VIDEO_SDK_KEY_FILE"`
+	SecretFile   string        `desc:"a file that holds the secret, instead of ZOOM_VIDEO_SDK_SECRET" envconfig:"ZOOM_VIDEO_SDK_SECRET_FILE"`
+	Backdate     time.Duration `default:"30s" desc:"how far in the past iat lies, so that clocks may differ; 0s to 29m" envconfig:"TOKEN_BACKDATE"`
+	DefaultTTL   time.Duration `default:"2h"  desc:"the lifetime of a token whose request has no expirationSeconds; 30m to TOKEN_MAX_TTL" envconfig:"TOKEN_DEFAULT_TTL"`
+	MaxTTL       time.Duration `default:"48h" desc:"the longest lifetime that a request may ask for; 30m to 48h" envconfig:"TOKEN_MAX_TTL"`
+	SessionNames string        `default:"any" desc:"any, or documented to refuse session names with characters that Zoom does not document" envconfig:"TOKEN_SESSION_NAMES"`
 }
 
 // Credentials are the Video SDK key and secret of one app.
@@ -51,8 +52,18 @@ func (c *Config) Validate() error {
 	} else if c.DefaultTTL > c.MaxTTL {
 		wrong("TOKEN_DEFAULT_TTL: longer than TOKEN_MAX_TTL; lower it or raise the other")
 	}
+	if c.SessionNames != anyNames && c.SessionNames != documentedNames {
+		wrong("TOKEN_SESSION_NAMES: want any or documented")
+	}
 	return errors.Join(mistakes...)
 }
+
+// The values of TOKEN_SESSION_NAMES. The default is any: Zoom's sample signs every name, and apps that run today may have
+// users whose names hold letters outside ASCII.
+const (
+	anyNames        = "any"
+	documentedNames = "documented"
+)
 
 // Credentials returns the key and the secret from the environment or from their files, or every mistake in them, joined.
 // No mistake holds a value.

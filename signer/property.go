@@ -32,6 +32,10 @@ type Property struct {
 	Required bool
 	// Min and Max bound an Integer's value or a String's length in UTF-16 code units, both included.
 	Min, Max int
+	// Symbols are what Zoom documents that a String may hold, beside ASCII letters, digits and the space; empty where Zoom
+	// documents nothing. With Strict, a String with other characters is refused.
+	Symbols string
+	Strict  bool
 	// Description says what the property does, for documentation.
 	Description string
 }
@@ -63,7 +67,7 @@ var properties = [propertyCount]Property{
 		Description: "0 for a participant, 1 for a host or co-host",
 	},
 	sessionName: {
-		Name: "sessionName", Claim: "tpc", Type: String, Required: true, Min: 1, Max: 200,
+		Name: "sessionName", Claim: "tpc", Type: String, Required: true, Min: 1, Max: 200, Symbols: zoomSymbols,
 		Description: "the name that the client passes to join()",
 	},
 	expirationSeconds: {
@@ -143,6 +147,9 @@ func (p Property) Rules() []Rule {
 	case Regions:
 		return append(rules, RuleRegion)
 	default:
+		if p.Symbols != "" {
+			rules = append(rules, RuleCharacters)
+		}
 		return append(rules, RuleLength)
 	}
 }
@@ -150,6 +157,8 @@ func (p Property) Rules() []Rule {
 // Expects says in words what the property must be.
 func (p Property) Expects() string {
 	switch {
+	case p.Strict:
+		return fmt.Sprintf("a string of %d to %d ASCII letters, digits, spaces and %s", p.Min, p.Max, p.Symbols)
 	case p.Type == Regions:
 		return "a comma-separated string or an array of strings, each one of " + strings.Join(regionCodes[:], " ")
 	case p.Type == Integer && p.Max-p.Min == 1:

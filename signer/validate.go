@@ -24,6 +24,8 @@ const (
 	RuleLength   Rule = "length"
 	RuleRange    Rule = "range"
 	RuleRegion   Rule = "region"
+	// RuleCharacters is broken only where TOKEN_SESSION_NAMES asks for the characters that Zoom documents.
+	RuleCharacters Rule = "characters"
 )
 
 // Violation is one property that breaks a rule.
@@ -67,6 +69,9 @@ func (g *Grant) Role() string { return Roles[g.claims[role].number] }
 
 // SessionName is the name of the session that the token opens.
 func (g *Grant) SessionName() string { return g.claims[sessionName].text }
+
+// CanonicalSessionName is the session's name as Zoom compares it, see the function of that name.
+func (g *Grant) CanonicalSessionName() string { return CanonicalSessionName(g.SessionName()) }
 
 // UserIdentity is the user's identity; empty where none was sent.
 func (g *Grant) UserIdentity() string { return g.claims[userIdentity].text }
@@ -160,6 +165,9 @@ func (p *Property) checkString(v *Value) (claim, *Violation) {
 	}
 	if n := utf16Len(v.String); n < p.Min || n > p.Max {
 		return claim{}, p.violation(RuleLength, strconv.Itoa(n))
+	}
+	if p.Strict && p.Undocumented(v.String) {
+		return claim{}, p.violation(RuleCharacters, "another character")
 	}
 	return claim{sent: true, text: v.String}, nil
 }

@@ -30,7 +30,7 @@ func (l *Log) request(r *Record, decision string) {
 		e.Str("decision", decision)
 	}
 	if g := r.Grant; g != nil {
-		e.Str("role", g.Role()).Str("session_name", l.Name(g.SessionName())).Int64("lifetime_s", int64(g.Lifetime()/time.Second))
+		e.Str("role", g.Role()).Str("session_name", l.Name(g.SessionName())).Str("canonical_session_name", l.Name(g.CanonicalSessionName())).Int64("lifetime_s", int64(g.Lifetime()/time.Second))
 		if identity := g.UserIdentity(); identity != "" {
 			e.Str("user_identity", l.Name(identity))
 		}

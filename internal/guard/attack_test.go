@@ -101,7 +101,7 @@ func TestAttacksOnTokens(t *testing.T) {
 		{"an exp that overflows into the past and back", p.good(t, jwt.MapClaims{"exp": 9223372036854775807.0}), guard.Expired},
 		{"an exp below all time", p.good(t, jwt.MapClaims{"exp": -1e300}), guard.Expired},
 		{"an exp that is text", p.good(t, jwt.MapClaims{"exp": "9999999999"}), guard.Malformed},
-		{"an exp of zero", p.good(t, jwt.MapClaims{"exp": 0}), guard.Claims},
+		{"an exp of zero", p.good(t, jwt.MapClaims{"exp": 0}), guard.Expired},
 		{"expired by more than the leeway", p.good(t, jwt.MapClaims{"exp": now.Add(-61 * time.Second).Unix()}), guard.Expired},
 		{"not yet valid by more than the leeway", p.good(t, jwt.MapClaims{"nbf": now.Add(61 * time.Second).Unix()}), guard.NotYetValid},
 		{"no sub", p.good(t, jwt.MapClaims{"sub": nil}), guard.Claims},

@@ -37,6 +37,7 @@ func newVerifier(c Config, clock func() time.Time) *verifier {
 		jwt.WithLeeway(leeway),
 		jwt.WithTimeFunc(clock),
 		jwt.WithStrictDecoding(),
+		jwt.WithJSONNumber(),
 	}
 	if c.Issuer != "" {
 		options = append(options, jwt.WithIssuer(c.Issuer))
@@ -85,6 +86,7 @@ func (v *verifier) find(ctx context.Context, token string) (*Caller, *RefusalErr
 	if expires, err := claims.GetExpirationTime(); err != nil || expires.After(v.clock().Add(v.config.MaxTTL+leeway)) {
 		return nil, refuse(Lifetime, "exp lies further ahead than AUTH_TOKEN_MAX_TTL, %s", v.config.MaxTTL)
 	}
+	exactNumbers(map[string]any(claims))
 	return &Caller{Method: JWT, Subject: subject, Claims: claims}, nil
 }
 

@@ -6,19 +6,15 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
-	"cel.dev/cel-go/common/types/ref"
-	"cel.dev/cel-go/interpreter"
 
 	"videosdk-auth-endpoint/signer"
 )
 
-// The bounds of a policy: what compiling and evaluating it may take. Cost is CEL's own measure; one unit is about one
-// operation, or ten bytes of text looked at.
-const (
-	maxPolicySize = 64 << 10 // code points
-	maxPolicyCost = 10_000
-)
+// maxPolicyCost bounds what evaluating a policy may take. Cost is CEL's own measure: one unit is about one operation, or
+// ten bytes of text looked at.
+const maxPolicyCost = 10_000
 
 // Policy is a CEL expression over caller and request.
 type Policy struct {
@@ -85,115 +81,12 @@ func (p *Policy) failed(err error) *RefusalError {
 	return refuse(PolicyError, "%s can't be evaluated: %s%s", p.variable, what, place)
 }
 
-// facts are what a policy sees.
-type facts struct {
-	caller *Caller
-	grant  *signer.Grant
-}
-
-// ResolveName is cel's Activation.
-func (f facts) ResolveName(name string) (any, bool) {
-	switch name {
-	case "caller":
-		return f.caller, true
-	case "request":
-		return f.grant, true
-	default:
-		return nil, false
-	}
-}
-
-// Parent is cel's Activation.
-func (facts) Parent() interpreter.Activation { return nil }
-
-func policyEnv() (*cel.Env, error) {
-	registry, err := types.NewRegistry()
-	if err != nil {
-		return nil, err //nolint:wrapcheck // the caller says what it is about
-	}
-	objects := &objects{registry, map[string]map[string]*types.FieldType{"Caller": callerFields, "Request": requestFields()}}
-	return cel.NewEnv( //nolint:wrapcheck // the caller says what it is about
-		cel.CustomTypeAdapter(objects),
-		cel.CustomTypeProvider(objects),
-		cel.OptionalTypes(),
-		cel.ASTValidators(cel.ValidateRegexLiterals(), cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals()),
-		cel.ParserExpressionSizeLimit(maxPolicySize),
-		cel.Variable("caller", cel.ObjectType("Caller")),
-		cel.Variable("request", cel.ObjectType("Request")),
-	)
-}
-
-// objects makes the fields of caller and request known to CEL, so that a misspelt one is found when the policy is
-// compiled. A property that was not sent reads as its zero value, as in protocol buffers; has() tells.
-type objects struct {
-	*types.Registry
-	fields map[string]map[string]*types.FieldType
-}
-
-var callerFields = map[string]*types.FieldType{
-	"method":  callerField(cel.StringType, func(c *Caller) any { return c.Method.Name }),
-	"subject": callerField(cel.StringType, func(c *Caller) any { return c.Subject }),
-	"claims":  callerField(cel.MapType(cel.StringType, cel.DynType), func(c *Caller) any { return c.Claims }),
-}
-
-func callerField(t *cel.Type, get func(*Caller) any) *types.FieldType {
-	return &types.FieldType{
-		Type:    t,
-		IsSet:   func(any) bool { return true },
-		GetFrom: func(target any) (any, error) { return get(target.(*Caller)), nil },
-	}
-}
-
-func requestFields() map[string]*types.FieldType {
-	fields := map[string]*types.FieldType{}
-	for i, p := range signer.Properties() {
-		t := map[signer.Type]*cel.Type{signer.String: cel.StringType, signer.Integer: cel.IntType, signer.Regions: cel.ListType(cel.StringType)}[p.Type]
-		fields[p.Name] = &types.FieldType{
-			Type:  t,
-			IsSet: func(target any) bool { _, sent := target.(*signer.Grant).Value(i); return sent },
-			GetFrom: func(target any) (any, error) {
-				value, _ := target.(*signer.Grant).Value(i)
-				return value, nil
-			},
-		}
-	}
-	return fields
-}
-
-// FindStructType is cel's types.Provider.
-func (o *objects) FindStructType(name string) (*types.Type, bool) {
-	if o.fields[name] != nil {
-		return types.NewTypeTypeWithParam(types.NewObjectType(name)), true
-	}
-	return o.Registry.FindStructType(name)
-}
-
-// FindStructFieldNames is cel's types.Provider.
-func (o *objects) FindStructFieldNames(name string) ([]string, bool) {
-	fields, ok := o.fields[name]
-	if !ok {
-		return o.Registry.FindStructFieldNames(name)
-	}
-	var names []string
-	for field := range fields {
-		names = append(names, field)
-	}
-	return names, true
-}
-
-// FindStructFieldType is cel's types.Provider.
-func (o *objects) FindStructFieldType(name, field string) (*types.FieldType, bool) {
-	if fields, ok := o.fields[name]; ok {
-		f, ok := fields[field]
-		return f, ok
-	}
-	return o.Registry.FindStructFieldType(name, field)
-}
-
-// NewValue is cel's types.Provider. A policy can't make callers or requests.
-func (o *objects) NewValue(name string, fields map[string]ref.Val) ref.Val {
-	if o.fields[name] != nil {
-		return types.NewErr("a policy can't make a %s", name)
-	}
-	return o.Registry.NewValue(name, fields)
+// asks says whether the policy looks at that field of the caller. One that passes the whole caller on, which CEL's macros
+// don't, may look at any.
+func (p *Policy) asks(field string) bool {
+	selects := ast.MatchDescendants(ast.NavigateAST(p.ast.NativeRep()), func(e ast.NavigableExpr) bool {
+		return e.Kind() == ast.SelectKind && e.AsSelect().FieldName() == field && e.AsSelect().Operand().Kind() == ast.IdentKind &&
+			e.AsSelect().Operand().AsIdent() == "caller"
+	})
+	return len(selects) > 0
 }

@@ -51,6 +51,7 @@ func newPolicy(t testing.TB, text string) *guard.Policy {
 func TestPolicy(t *testing.T) {
 	teacher := &guard.Caller{Method: guard.JWT, Subject: "alice", Claims: map[string]any{
 		"groups": []any{"staff", "teachers"}, "tenant": "acme", "level": 3.0, "admin": true, "address": map[string]any{"country": "DE"},
+		"scope": "profile video:hostile", "email": "Alice@Example.com",
 	}}
 	pupil := &guard.Caller{Method: guard.JWT, Subject: "bob", Claims: map[string]any{"groups": []any{"pupils"}, "tenant": "globex"}}
 	backend := &guard.Caller{Method: guard.APIKey, Subject: "backend"}
@@ -90,6 +91,11 @@ func TestPolicy(t *testing.T) {
 		{"the old name sets the new one", `request.audioWebRtcMode == 0`, teacher, map[string]any{"audioCompatibleMode": 1}, guard.PolicyDenied},
 		{"each claim has its own value", `request.audioCompatibleMode == 0 && request.audioWebRtcMode == 1`, teacher, map[string]any{"audioWebRtcMode": 1, "audioCompatibleMode": 0}, ""},
 		{"the new name does not set the old one", `has(request.audioCompatibleMode)`, teacher, map[string]any{"audioWebRtcMode": 1}, guard.PolicyDenied},
+		{"a word of a scope", `"video:host" in caller.claims.scope.split(" ")`, teacher, nil, guard.PolicyDenied},
+		{"an address in any case", `caller.claims.email.lowerAscii() == "alice@example.com"`, teacher, nil, ""},
+		{"a session's name in Zoom's eyes", `request.canonicalSessionName == "board"`, teacher, map[string]any{"sessionName": "BOARD"}, ""},
+		{"a session's name beyond ASCII in Zoom's eyes", `request.canonicalSessionName == "küche"`, teacher, map[string]any{"sessionName": "KÜCHE"}, ""},
+		{"the raw name stays as it was sent", `request.sessionName == "board"`, teacher, map[string]any{"sessionName": "BOARD"}, guard.PolicyDenied},
 		{"no boolean", `caller.claims.tenant`, teacher, nil, guard.PolicyError},
 		{"a claim of another type", `caller.claims.tenant > 3`, teacher, nil, guard.PolicyError},
 		{"divided by nothing", `1 / request.role == 1`, teacher, nil, guard.PolicyError},
@@ -118,6 +124,8 @@ func TestPolicyMistakesShowTheirPlace(t *testing.T) {
 		{"the syntax", `request.role == `, "at 1:17: Syntax error"},
 		{"no condition", `request.role`, "want an expression that is true or false, this one is of type int"},
 		{"a pattern that is none", `request.sessionName.matches("(")`, "at 1:29: invalid matches argument"},
+		{"a text of the caller's in another one's place", `caller.subject.replace("a", caller.subject) == ""`, "at 1:35: want a text in quotes here"},
+		{"a text of the caller's between others", `caller.claims.groups.join(caller.subject) == ""`, "at 1:33: want a text in quotes here"},
 		{"too long", strings.Repeat(" ", 65<<10) + "true", "exceeds limit"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -248,5 +256,34 @@ func BenchmarkPolicy(b *testing.B) {
 				_ = policy.Allow(teacher, g)
 			}
 		})
+	}
+}
+
+// TestNumbersOfClaims: a policy sees whole numbers as what they are, however large.
+func TestNumbersOfClaims(t *testing.T) {
+	for _, test := range []struct{ claims, policy string }{
+		{`{"visit": 999999}`, `"visit-" + string(caller.claims.visit) == "visit-999999"`},
+		{`{"visit": 1000000}`, `"visit-" + string(caller.claims.visit) == "visit-1000000"`},
+		{`{"visit": 1000000}`, `caller.claims.visit == 1000000 && type(caller.claims.visit) == int`},
+		{`{"id": 9007199254740993}`, `caller.claims.id != 9007199254740992 && string(caller.claims.id) == "9007199254740993"`},
+		{`{"id": -9223372036854775808}`, `string(caller.claims.id) == "-9223372036854775808"`},
+		{`{"id": 18446744073709551615}`, `string(caller.claims.id) == "18446744073709551615"`},
+		{`{"level": 3.0, "large": 1e3}`, `caller.claims.level == 3 && string(caller.claims.large) == "1000"`},
+		{`{"part": 0.5}`, `caller.claims.part == 0.5 && caller.claims.part < 1`},
+		{`{"a": [{"b": 1000000}, [1000001]]}`, `string(caller.claims.a[0].b) == "1000000" && string(caller.claims.a[1][0]) == "1000001"`},
+		{`{"huge": 1e400}`, `caller.claims.huge > 1`},
+	} {
+		claims, err := guard.ParseClaims([]byte(test.claims))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := newPolicy(t, test.policy).Allow(&guard.Caller{Method: guard.JWT, Claims: claims}, grant(t, nil)); err != nil {
+			t.Errorf("%s with %s: %v", test.policy, test.claims, err)
+		}
+	}
+	for _, text := range []string{``, `null`, `[]`, `{} {}`, `{`, `"a"`, `{"a": 1} x`} {
+		if claims, err := guard.ParseClaims([]byte(text)); err == nil {
+			t.Errorf("%q: %v", text, claims)
+		}
 	}
 }
