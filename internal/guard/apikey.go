@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"videosdk-auth-endpoint/internal/ascii"
 	"videosdk-auth-endpoint/internal/files"
 )
 
@@ -143,7 +144,5 @@ func parseAPIKeys(text string) ([]apiKey, error) {
 const keyNames = "1 to 64 letters, digits and -_."
 
 func isKeyName(s string) bool {
-	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
-		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && r != '-' && r != '_' && r != '.'
-	})
+	return s != "" && len(s) <= 64 && ascii.Only(s, "-_.")
 }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"videosdk-auth-endpoint/internal/ascii"
 )
 
 // bearer knows callers by the Authorization header. It reads the header once, for all kinds of token that may be in it.
@@ -75,10 +77,8 @@ func bearerToken(header http.Header) (string, *RefusalError) {
 	if core == "" {
 		return "", refuse(Malformed, "the bearer token is empty")
 	}
-	for _, b := range []byte(core) {
-		if (b < '0' || b > '9') && (b < 'A' || b > 'Z') && (b < 'a' || b > 'z') && !strings.ContainsRune("-._~+/", rune(b)) {
-			return "", refuse(Malformed, "the bearer token has a character in it that none may have")
-		}
+	if !ascii.Only(core, "-._~+/") {
+		return "", refuse(Malformed, "the bearer token has a character in it that none may have")
 	}
 	return token, nil
 }

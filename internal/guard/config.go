@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"videosdk-auth-endpoint/internal/ascii"
 	"videosdk-auth-endpoint/internal/files"
 )
 
@@ -141,7 +142,5 @@ func (c *Config) expression() (text, variable string, err error) {
 
 // isToken says whether s can be the name of a header.
 func isToken(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
-	})
+	return s != "" && ascii.Only(s, "!#$%&'*+-.^_`|~")
 }
