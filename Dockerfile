@@ -3,8 +3,9 @@ FROM golang:1.26-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
-COPY main.go ./
+COPY *.go ./
 COPY handler handler
+COPY internal internal
 COPY signer signer
 COPY telemetry telemetry
 ARG TARGETOS TARGETARCH

@@ -1,11 +1,14 @@
 package main_test
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"go/types"
 	"io/fs"
+	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -119,6 +122,35 @@ func TestSizes(t *testing.T) {
 				if lines := files.Position(f.End()).Line - files.Position(f.Pos()).Line + 1; lines > 50 {
 					t.Errorf("%s: %s has %d lines; want 50 at most", files.Position(f.Pos()), f.Name.Name, lines)
 				}
+			}
+		}
+	}
+}
+
+// TestImage: the image is built from every folder that the service is compiled from.
+func TestImage(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]string{"Dockerfile": "COPY %[1]s %[1]s", ".dockerignore": "!%s"} {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(string(content), "\n")
+		for _, dir := range strings.Fields(string(out)) {
+			folder, err := filepath.Rel(root, dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			folder, _, _ = strings.Cut(filepath.ToSlash(folder), "/")
+			if line := fmt.Sprintf(want, folder); folder != "." && !slices.Contains(lines, line) {
+				t.Errorf("%s has no line %q", file, line)
 			}
 		}
 	}
