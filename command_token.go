@@ -142,6 +142,9 @@ func requestToken(ctx context.Context, url, bearerFile string, properties map[st
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", url, err)
 	}
+	if asked := answer.Request; asked.Method != http.MethodPost {
+		return "", fmt.Errorf("%s redirects to %s, which made a GET of the POST: use that address", request.URL.Redacted(), asked.URL.Redacted())
+	}
 	var token struct{ Signature string }
 	if answer.StatusCode != http.StatusOK || json.Unmarshal(content, &token) != nil || token.Signature == "" {
 		return "", fmt.Errorf("%s answers %s: %s", url, answer.Status, content)

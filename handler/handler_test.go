@@ -433,6 +433,27 @@ func TestCrossOrigin(t *testing.T) {
 	})
 }
 
+// TestRedirectedPost: where a redirect made a GET of a POST, the app finds errors, although the status is 200.
+func TestRedirectedPost(t *testing.T) {
+	h, _ := newHandler(t, newSigner(t))
+	service := serve(t, h.Public)
+	answer, err := http.Post(serve(t, http.RedirectHandler(service, http.StatusMovedPermanently)), "application/json", strings.NewReader(validBody))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var body struct {
+		Signature *string
+		Errors    []struct{ Property, Reason string }
+	}
+	if err := json.NewDecoder(answer.Body).Decode(&body); err != nil {
+		t.Fatal(err)
+	}
+	if answer.StatusCode != 200 || body.Signature != nil || len(body.Errors) != 1 || body.Errors[0].Property != "method" || !strings.Contains(body.Errors[0].Reason, "came as GET") {
+		t.Errorf("%s %+v", answer.Status, body)
+	}
+}
+
 func TestHeadOfMetrics(t *testing.T) {
 	c := config(t)
 	registry := prometheus.NewRegistry()
