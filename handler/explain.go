@@ -152,6 +152,13 @@ func explainDraining(_ limits, err error, _ http.Header) []fault {
 	return nil
 }
 
+func explainOrigin(_ limits, err error, _ http.Header) []fault {
+	if errors.Is(err, errForbiddenOrigin) {
+		return one("Origin", "must be in CORS_ALLOWED_ORIGINS: pages of this origin can't read answers")
+	}
+	return nil
+}
+
 func explainNothingHere(l limits, err error, _ http.Header) []fault {
 	if errors.Is(err, errNothingHere) {
 		return one("path", "must be "+l.tokenPath+": nothing is served here")

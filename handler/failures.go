@@ -41,6 +41,7 @@ var failures = []failure{
 	{500, "The endpoint's mistake: its log has the X-Request-Id", nil, []error{errors.New("any other")}, nil},
 	{503, "The provider's keys were not fetched yet", func(a access) bool { return slices.Contains(a.Methods(), guard.JWT) }, []error{&guard.RefusalError{Reason: guard.KeysUnavailable}}, explainNoKeys},
 	{503, "", nil, []error{errDraining}, explainDraining},
+	{403, "", nil, []error{errForbiddenOrigin}, explainOrigin},
 	{404, "", nil, []error{errNothingHere}, explainNothingHere},
 	{405, "", nil, []error{&methodError{"OPTIONS, GET, HEAD"}}, explainMethod},
 }

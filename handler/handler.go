@@ -90,11 +90,18 @@ func (h *Handler) answer(x *exchange, route *route) (err error) {
 			err, x.Stack = fmt.Errorf("panic: %v", p), debug.Stack()
 		}
 	}()
-	if !x.Admin && h.crossOrigin.open(x.Request, x.Header()) {
-		x.WriteHeader(http.StatusNoContent)
-		return nil
+	if x.Admin {
+		return route.answer(x)
 	}
-	return route.answer(x)
+	preflight := false
+	if preflight, x.ForbiddenOrigin = h.crossOrigin.open(x.Request, x.Header()); !preflight {
+		return route.answer(x)
+	}
+	if x.ForbiddenOrigin != "" {
+		return errForbiddenOrigin
+	}
+	x.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // fail answers a request whose route returned an error.

@@ -57,7 +57,7 @@ func newTable(tokenPath string, playground bool, a answers) table {
 	for _, path := range slices.Compact(t.paths()) {
 		o := &route{methods: []string{http.MethodOptions}, path: path, admin: t.at(path).admin, answer: allowed(t.allow(path))}
 		if path == tokenPath {
-			o.statuses = []int{http.StatusNoContent}
+			o.statuses = []int{http.StatusNoContent, http.StatusForbidden}
 		}
 		t = append(t, o)
 	}

@@ -21,6 +21,9 @@ func (l *Log) request(r *Record, decision string) {
 		Str("outcome", outcome(r.Status)).
 		Int64("duration_us", r.Took.Microseconds()).
 		Str("client", r.Client)
+	if r.ForbiddenOrigin != "" {
+		e.Str("origin", clip(r.ForbiddenOrigin))
+	}
 	open := false
 	if c := r.Caller; c != nil {
 		open = c.Method == guard.None

@@ -41,6 +41,7 @@ type Metrics struct {
 	keySetFetched      prometheus.Gauge
 	apiKeyReloads      map[string]prometheus.Counter // by result
 	apiKeysRead        prometheus.Gauge
+	forbiddenOrigins   prometheus.Counter
 	requests           *prometheus.HistogramVec
 	expected           map[Series]prometheus.Observer // of requests
 }
@@ -107,6 +108,7 @@ func NewMetrics(registry prometheus.Registerer, b Build) *Metrics {
 		rotations:          results(counter("videosdk_credential_reloads_total", "Changes of the credential files, by result; after an error the old credentials stay in use.", "result"), resultOK, resultError),
 		rotated:            prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_credential_last_load_timestamp_seconds", Help: "When the credentials in use were loaded."}),
 		credentialsRead:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_credential_last_reload_successful", Help: "0 while the credential files can't be read, so that a new process would not start; else 1."}),
+		forbiddenOrigins:   counter("videosdk_forbidden_origin_requests_total", "Requests of web pages whose origin is not in CORS_ALLOWED_ORIGINS; browsers hide the answers from them.").WithLabelValues(),
 		open:               prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_auth_open", Help: "1 where no authentication is configured, so that everybody gets tokens."}),
 		callers:            results(counter("videosdk_token_callers_total", "Token requests whose caller is known, by how; none where authentication is not configured.", "method"), methodNames()...),
 		refusals:           results(counter("videosdk_token_refusals_total", "Token requests refused for who makes them, by reason.", "reason"), texts(guard.Reasons())...),

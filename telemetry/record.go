@@ -20,10 +20,12 @@ type Record struct {
 	Client  string
 	Caller  *guard.Caller // nil until it is known
 	Grant   *signer.Grant // what the token says that was sent; nil where none was
-	Status  int
-	Took    time.Duration
-	Err     error  // why the request failed
-	Stack   []byte // where it panicked
+	// ForbiddenOrigin is that of a web page whose browser hides the answer from it, by CORS_ALLOWED_ORIGINS.
+	ForbiddenOrigin string
+	Status          int
+	Took            time.Duration
+	Err             error  // why the request failed
+	Stack           []byte // where it panicked
 }
 
 // allowed is the decision on a request that got a token.

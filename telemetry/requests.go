@@ -70,6 +70,9 @@ func (o *Requests) measure(rec *Record, decision string) {
 	if refusal, ok := o.metrics.refusals[decision]; ok {
 		refusal.Inc()
 	}
+	if rec.ForbiddenOrigin != "" {
+		o.metrics.forbiddenOrigins.Inc()
+	}
 	r, seconds := rec.Request, rec.Took.Seconds()
 	series := Series{method(r), rec.Route, rec.Status}
 	duration, ok := o.metrics.expected[series]

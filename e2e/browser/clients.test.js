@@ -65,8 +65,10 @@ for (const [name, headers, preflighted] of [
 
 test("a page of an origin that is not allowed is blocked, with and without preflight", async (t) => {
   const service = await startService(t, { CORS_ALLOWED_ORIGINS: "https://app.example.com" });
-  const { page } = await openApp(t);
+  const { page, origin } = await openApp(t);
   for (const headers of [json, {}]) assert.deepEqual(await ask(page, service.url, uiToolkit, headers), { blocked: "TypeError" });
+  await service.logged((line) => line.method === "OPTIONS" && line.status === 403 && line.origin === origin);
+  await service.logged((line) => line.method === "POST" && line.origin === origin);
 });
 
 test("a page of an origin that is allowed gets its token", async (t) => {
