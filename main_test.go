@@ -228,10 +228,10 @@ func TestTokenFromAnEndpoint(t *testing.T) {
 	if _, stderr, code := run(t, command(t, credentials(), args("/")...)); code != 1 || !strings.Contains(stderr, "405") || !strings.Contains(stderr, "tokens are served on /token") {
 		t.Errorf("another path: exit code %d: %s", code, stderr)
 	}
-	redirect := httptest.NewServer(http.RedirectHandler(s.url+"/token", http.StatusMovedPermanently))
+	redirect := httptest.NewServer(http.RedirectHandler(s.URL+"/token", http.StatusMovedPermanently))
 	t.Cleanup(redirect.Close)
-	_, stderr, code := run(t, command(t.Context(), t, credentials(), "token", "--from", redirect.URL, "--session-name", "a", "--role", "0"))
-	if want := redirect.URL + " redirects to " + s.url + "/token, which made a GET of the POST"; code != 1 || !strings.Contains(stderr, want) {
+	_, stderr, code := run(t, command(t, credentials(), "token", "--from", redirect.URL, "--session-name", "a", "--role", "0"))
+	if want := redirect.URL + " redirects to " + s.URL + "/token, which made a GET of the POST"; code != 1 || !strings.Contains(stderr, want) {
 		t.Errorf("a redirect: exit code %d: %s, want %s", code, stderr, want)
 	}
 }
