@@ -19,7 +19,7 @@ type Config struct {
 	KeyFile      string        `desc:"a file that holds the key, instead of ZOOM_VIDEO_SDK_KEY" envconfig:"ZOOM_VIDEO_SDK_KEY_FILE"`
 	SecretFile   string        `desc:"a file that holds the secret, instead of ZOOM_VIDEO_SDK_SECRET" envconfig:"ZOOM_VIDEO_SDK_SECRET_FILE"`
 	Backdate     time.Duration `default:"30s" desc:"how far in the past iat lies, so that clocks may differ; 0s to 29m" envconfig:"TOKEN_BACKDATE"`
-	DefaultTTL   time.Duration `default:"2h"  desc:"the lifetime of a token whose request has no expirationSeconds; 30m to TOKEN_MAX_TTL" envconfig:"TOKEN_DEFAULT_TTL"`
+	DefaultTTL   time.Duration `desc:"the lifetime of a token whose request has no expirationSeconds; 30m to TOKEN_MAX_TTL; without it 2h, or TOKEN_MAX_TTL where that is shorter" envconfig:"TOKEN_DEFAULT_TTL"`
 	MaxTTL       time.Duration `default:"48h" desc:"the longest lifetime that a request may ask for; 30m to 48h" envconfig:"TOKEN_MAX_TTL"`
 	SessionNames string        `default:"any" desc:"any, or documented to refuse session names with characters that Zoom does not document" envconfig:"TOKEN_SESSION_NAMES"`
 }
@@ -47,15 +47,25 @@ func (c *Config) Validate() error {
 	if c.MaxTTL < minTTL || c.MaxTTL > maxTTL || c.MaxTTL%time.Second != 0 {
 		wrong("TOKEN_MAX_TTL: want whole seconds from 30m to 48h, the limits that Zoom sets")
 	}
-	if c.DefaultTTL < minTTL || c.DefaultTTL > maxTTL || c.DefaultTTL%time.Second != 0 {
+	switch ttl := c.DefaultTTL; {
+	case ttl == 0: // not set
+	case ttl < minTTL || ttl > maxTTL || ttl%time.Second != 0:
 		wrong("TOKEN_DEFAULT_TTL: want whole seconds from 30m to 48h, the limits that Zoom sets")
-	} else if c.DefaultTTL > c.MaxTTL {
+	case ttl > c.MaxTTL:
 		wrong("TOKEN_DEFAULT_TTL: longer than TOKEN_MAX_TTL; lower it or raise the other")
 	}
 	if c.SessionNames != anyNames && c.SessionNames != documentedNames {
 		wrong("TOKEN_SESSION_NAMES: want any or documented")
 	}
 	return errors.Join(mistakes...)
+}
+
+// defaultTTL is the lifetime of a token whose request asks for none. Zero counts as not set.
+func (c *Config) defaultTTL() time.Duration {
+	if c.DefaultTTL == 0 {
+		return min(2*time.Hour, c.MaxTTL)
+	}
+	return c.DefaultTTL
 }
 
 // The values of TOKEN_SESSION_NAMES. The default is any: Zoom's sample signs every name, and apps that run today may have

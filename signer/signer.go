@@ -49,7 +49,7 @@ func New(c Config, credentials Credentials, clock func() time.Time) *HS256 {
 	s.Use(credentials)
 	ttl := &s.properties[expirationSeconds]
 	ttl.Max = int(c.MaxTTL / time.Second)
-	ttl.Description += fmt.Sprintf("; %d where it is not sent", c.DefaultTTL/time.Second)
+	ttl.Description += fmt.Sprintf("; %d where it is not sent", c.defaultTTL()/time.Second)
 	s.properties[sessionName].Strict = c.SessionNames == documentedNames
 	return s
 }

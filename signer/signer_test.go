@@ -312,6 +312,8 @@ func TestTimes(t *testing.T) {
 	}{
 		{"backdated by 30 s", defaults, now.Truncate(time.Second).Add(-30 * time.Second), 2 * time.Hour},
 		{"not backdated", signer.Config{DefaultTTL: time.Hour, MaxTTL: time.Hour}, now.Truncate(time.Second), time.Hour},
+		{"no default", signer.Config{MaxTTL: 48 * time.Hour}, now.Truncate(time.Second), 2 * time.Hour},
+		{"no default, and a short maximum", signer.Config{MaxTTL: time.Hour}, now.Truncate(time.Second), time.Hour},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			token := sign(t, newSigner(t, c.config), request(map[string]any{"sessionName": "a", "role": 0}))

@@ -101,7 +101,7 @@ func (g *Grant) Lifetime() time.Duration { return g.lifetime }
 
 // Validate checks every property of the request. Its error is a *ValidationError.
 func (s *HS256) Validate(_ context.Context, r *Request) (*Grant, error) {
-	g := &Grant{lifetime: s.config.DefaultTTL}
+	g := &Grant{lifetime: s.config.defaultTTL()}
 	var violations []Violation
 	for i := range s.properties {
 		p, v := &s.properties[i], &r.values[i]
