@@ -12,7 +12,7 @@ import (
 
 func healthcheck(ctx context.Context) error {
 	var c handler.Config
-	if err := wrongConfiguration(read(&c)...); err != nil {
+	if err := wrongConfiguration(read(&c)); err != nil {
 		return err
 	}
 	return checkHealth(ctx, c.HealthURL())

@@ -34,11 +34,12 @@ func policy(ctx context.Context, args []string) error {
 		return fmt.Errorf("policy: --claims: %w", err)
 	}
 	var c config
-	mistakes := read(&c.signer, &c.caller)
+	mistakes, warnings := read(&c.signer, &c.caller)
 	rules, err := guard.NewRules(c.caller)
-	if err := wrongConfiguration(append(mistakes, err)...); err != nil {
+	if err := wrongConfiguration(append(mistakes, err), warnings); err != nil {
 		return err
 	}
+	printWarnings(warnings)
 	s := signer.New(c.signer, signer.Credentials{}, time.Now) // it signs nothing, so it needs no credentials
 	if !rules.HasPolicy() {
 		return errors.New("policy: there is none; set AUTH_POLICY or AUTH_POLICY_FILE")

@@ -81,6 +81,7 @@ func requestFlags(flags *flag.FlagSet) map[string]string {
 }
 
 func sign(ctx context.Context, c config, properties map[string]string) (string, error) {
+	printWarnings(c.warnings)
 	s := signer.New(c.signer, c.credentials, time.Now)
 	request := requestOf(properties)
 	grant, err := s.Validate(ctx, &request)

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -13,8 +12,6 @@ import (
 	"videosdk-auth-endpoint/internal/guard"
 	"videosdk-auth-endpoint/signer"
 	"videosdk-auth-endpoint/telemetry"
-
-	"github.com/joho/godotenv"
 )
 
 // config is what the environment sets, package by package, and what is in the files that it names.
@@ -25,17 +22,24 @@ type config struct {
 	guard       *guard.Guard
 	http        handler.Config
 	telemetry   telemetry.Config
+	// warnings are about what is not wrong, but may not be what was meant.
+	warnings []string
 }
 
 // configure reads the environment, .env and the files that they name. Its error lists all mistakes in them at once.
 func configure() (config, error) {
 	var c config
-	mistakes := read(&c.signer, &c.caller, &c.http, &c.telemetry)
+	mistakes, warnings := read(&c.signer, &c.caller, &c.http, &c.telemetry)
 	credentials, err := c.signer.Credentials()
 	mistakes = append(mistakes, err)
-	c.credentials = credentials
+	c.credentials, c.warnings = credentials, warnings
+	if err == nil {
+		for _, name := range credentials.Placeholders() {
+			c.warnings = append(c.warnings, "the Video SDK "+name+" looks like the placeholder of an example; Zoom refuses every token until it is your app's own")
+		}
+	}
 	c.guard, err = guard.New(c.caller, time.Now)
-	return c, wrongConfiguration(append(mistakes, err)...)
+	return c, wrongConfiguration(append(mistakes, err), c.warnings)
 }
 
 // settings are the part of the configuration that one package knows.
@@ -44,35 +48,42 @@ type settings interface {
 	Validate() error
 }
 
-// read fills the settings from .env and the environment, and returns every mistake in them.
-func read(parts ...settings) []error {
-	mistakes := []error{loadDotEnv()}
+// variables are the names of everything that can be set.
+func variables() []string {
+	return env.Names(&signer.Config{}, &guard.Config{}, &handler.Config{}, &telemetry.Config{})
+}
+
+// read fills the settings from .env and the environment.
+func read(parts ...settings) (mistakes []error, warnings []string) {
+	warnings, err := env.AddFile(".env")
+	mistakes = append(mistakes, err)
+	env.DropEmpty()
+	warnings = append(warnings, env.Misspelt(os.Environ(), variables())...)
 	for _, part := range parts {
 		mistakes = append(mistakes, env.Load(part))
 	}
 	for _, part := range parts {
 		mistakes = append(mistakes, part.Validate())
 	}
-	return mistakes
+	return mistakes, warnings
 }
 
-func wrongConfiguration(mistakes ...error) error {
-	if err := errors.Join(mistakes...); err != nil {
-		return fmt.Errorf("the configuration is wrong:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
+// wrongConfiguration lists the mistakes, and the warnings, since they may say why there are mistakes.
+func wrongConfiguration(mistakes []error, warnings []string) error {
+	err := errors.Join(mistakes...)
+	if err == nil {
+		return nil
 	}
-	return nil
+	text := "the configuration is wrong:\n  " + strings.ReplaceAll(err.Error(), "\n", "\n  ")
+	if len(warnings) > 0 {
+		text += "\nthis may be why:\n  " + strings.Join(warnings, "\n  ")
+	}
+	return errors.New(text)
 }
 
-// loadDotEnv adds the variables of .env that are not set already, and forgets those that are empty.
-func loadDotEnv() error {
-	// godotenv's own message may quote a line, and so a secret
-	if err := godotenv.Load(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return errors.New(".env: can't be read; want lines such as PORT=4000, and # in front of comments")
+// printWarnings is for commands, which have no log.
+func printWarnings(warnings []string) {
+	for _, warning := range warnings {
+		fmt.Fprintln(os.Stderr, "warning:", warning)
 	}
-	for _, entry := range os.Environ() {
-		if name, value, _ := strings.Cut(entry, "="); value == "" {
-			os.Unsetenv(name)
-		}
-	}
-	return nil
 }

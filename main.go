@@ -94,7 +94,8 @@ func serve(ctx context.Context) error {
 
 // watch follows what changes while the service runs: the files of credentials and of API keys, and the key set.
 func watch(ctx context.Context, c config, tokens *signer.HS256, o *observability) {
-	credentials := reload(o.log, "credentials", o.metrics.Rotated)
+	always := func() bool { return true } // the service doesn't start without them
+	credentials := reload(o.log, "credentials", o.metrics.Rotated, always)
 	if c.signer.KeyFile != "" || c.signer.SecretFile != "" {
 		use := func(new signer.Credentials) { tokens.Use(new); credentials(nil) }
 		go files.Watch(ctx, time.Tick(watchInterval), c.credentials, c.signer.Credentials, use, credentials)
@@ -102,19 +103,23 @@ func watch(ctx context.Context, c config, tokens *signer.HS256, o *observability
 	c.guard.Run(ctx, guard.Background{
 		Transport: telemetry.Transport(http.DefaultTransport, o.tracing),
 		Ticks:     time.Tick(watchInterval),
-		KeySet:    reload(o.log, "key set", o.metrics.KeySetFetched),
-		APIKeys:   reload(o.log, "API keys", o.metrics.APIKeysRead),
+		KeySet:    reload(o.log, "key set", o.metrics.KeySetFetched, c.guard.Ready),
+		APIKeys:   reload(o.log, "API keys", o.metrics.APIKeysRead, always),
 	})
 }
 
-// reload returns a function that counts and logs each reading of what changes, with the error of one that failed.
-func reload(log *telemetry.Log, what string, count func(error)) func(error) {
+// reload returns a function that counts and logs each reading of what changes, with the error of one that failed. Has says
+// whether there was one before that succeeded.
+func reload(log *telemetry.Log, what string, count func(error), has func() bool) func(error) {
 	return func(err error) {
 		count(err)
-		if err != nil {
-			log.Error().Err(err).Msg(what + " not read, those from before stay")
-		} else {
+		switch {
+		case err == nil:
 			log.Info().Msg(what + " read")
+		case has():
+			log.Error().Err(err).Msg(what + " not read, those from before stay")
+		default:
+			log.Error().Err(err).Msg(what + " not read, and there were none before: the service is not ready")
 		}
 	}
 }
@@ -122,8 +127,15 @@ func reload(log *telemetry.Log, what string, count func(error)) func(error) {
 // warn says what whoever runs the service should know: what a guard that is not complete leaves open, and that the
 // playground is on.
 func warn(log *telemetry.Log, c config) {
+	for _, warning := range c.warnings {
+		log.Warn().Msg(warning)
+	}
 	if c.guard.Open() {
-		log.Warn().Msg("open: everybody who reaches this endpoint gets tokens, a host's too; set AUTH_ISSUER, AUTH_API_KEYS_FILE or AUTH_PROXY_HEADER")
+		tokens := "any token, a host's too"
+		if c.guard.HasPolicy() {
+			tokens = "any token that the policy allows, under any name"
+		}
+		log.Warn().Msg("open: everybody who reaches this endpoint gets " + tokens + "; set AUTH_ISSUER, AUTH_API_KEYS_FILE or AUTH_PROXY_HEADER")
 	}
 	if !c.guard.HasPolicy() && slices.ContainsFunc(c.guard.Methods(), func(m *guard.Method) bool { return m.Person }) {
 		log.Warn().Msg("no policy: every user who is signed in gets any token, a host's too; set AUTH_POLICY")

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"videosdk-auth-endpoint/internal/servicetest"
+	"videosdk-auth-endpoint/signer"
 )
 
 // TestNewProperties: what Zoom added after the sample was written.
@@ -62,7 +63,7 @@ func TestConfigurationMistakes(t *testing.T) {
 			[]string{"PORT=tcp://10.0.0.1:hidden", "ADMIN_PORT=hidden", "TOKEN_PATH=hidden", "TOKEN_BACKDATE=hidden", "TOKEN_DEFAULT_TTL=1s", "TOKEN_MAX_TTL=100h", "CORS_ALLOWED_ORIGINS=hidden", "BODY_LIMIT=hidden", "TRUSTED_PROXIES=hidden", "LOG_LEVEL=hidden", "LOG_FORMAT=hidden", "SHUTDOWN_DELAY=-1s", "SHUTDOWN_TIMEOUT=hidden"},
 			[]string{"PORT: want", "ADMIN_PORT: want", "TOKEN_PATH: want", "TOKEN_BACKDATE: want", "TOKEN_DEFAULT_TTL: want", "TOKEN_MAX_TTL: want", "CORS_ALLOWED_ORIGINS: want", "BODY_LIMIT: want", "TRUSTED_PROXIES: want", "LOG_LEVEL: want", "LOG_FORMAT: want", "SHUTDOWN_DELAY: want", "SHUTDOWN_TIMEOUT: want", "ZOOM_VIDEO_SDK_KEY: empty", "ZOOM_VIDEO_SDK_SECRET: empty"},
 		},
-		{"a default over the maximum", credentials("TOKEN_MAX_TTL=1h"), []string{"TOKEN_DEFAULT_TTL: longer than TOKEN_MAX_TTL"}},
+		{"a default over the maximum", credentials("TOKEN_DEFAULT_TTL=2h", "TOKEN_MAX_TTL=1h"), []string{"TOKEN_DEFAULT_TTL: longer than TOKEN_MAX_TTL"}},
 		{"one port for both", credentials("PORT=4001", "ADMIN_PORT=4001"), []string{"ADMIN_PORT: want another port"}},
 		{"the path of health", credentials("TOKEN_PATH=/livez"), []string{"TOKEN_PATH: want another path"}},
 		{"a pattern for a path", credentials("TOKEN_PATH=/{app}"), []string{"TOKEN_PATH: want a path"}},
@@ -127,12 +128,36 @@ func TestDotEnv(t *testing.T) {
 	s := servicetest.StartCommand(t, cmd, nil)
 	verify(t, post(t, s.URL+"/from-environment", `{"sessionName":"a","role":1}`))
 
-	broken := command(t, nil)
-	if err := os.WriteFile(filepath.Join(broken.Dir, ".env"), []byte("ZOOM_VIDEO_SDK_SECRET=x\n hidden secret ! here"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, stderr, code := run(t, broken); code != 1 || !strings.Contains(stderr, ".env: can't be read") || strings.Contains(stderr, "hidden") {
-		t.Errorf("exit code %d: %s", code, stderr)
+	t.Run("a secret that has a $ in it, and a byte order mark", func(t *testing.T) {
+		cmd := command(t, nil, "token", "--session-name", "a", "--role", "1")
+		if err := os.WriteFile(filepath.Join(cmd.Dir, ".env"), []byte("\ufeffZOOM_VIDEO_SDK_KEY=k\r\nZOOM_VIDEO_SDK_SECRET=xTvDqw$27A\r\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		token, stderr, code := run(t, cmd)
+		if _, err := signer.Inspect(strings.TrimSpace(token), signer.Credentials{Key: "k", Secret: "xTvDqw$27A"}, time.Now); code != 0 || err != nil {
+			t.Errorf("exit code %d: %v, %s", code, err, stderr)
+		}
+	})
+	for _, c := range []struct {
+		name, content string
+		wants         []string
+	}{
+		{"a line that says nothing", "ZOOM_VIDEO_SDK_KEY=x\n hidden secret ! here", []string{"ZOOM_VIDEO_SDK_SECRET: empty", "this may be why:\n  .env: line 2: want NAME=value"}},
+		{"a misspelt variable", "ZOOM_VIDEO_SDK_KEY=x\nZOOM_SDK_SECRET=hidden", []string{"ZOOM_VIDEO_SDK_SECRET: empty", "ZOOM_SDK_SECRET is not a variable of this service and does nothing; did you mean ZOOM_VIDEO_SDK_SECRET?"}},
+		{"UTF-16", "\xff\xfeZ\x00", []string{".env: the file is UTF-16"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			broken := command(t, nil)
+			if err := os.WriteFile(filepath.Join(broken.Dir, ".env"), []byte(c.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, stderr, code := run(t, broken)
+			for _, want := range c.wants {
+				if code != 1 || !strings.Contains(stderr, want) || strings.Contains(stderr, "hidden") {
+					t.Errorf("exit code %d, want %q: %s", code, want, stderr)
+				}
+			}
+		})
 	}
 }
 
@@ -318,13 +343,18 @@ func TestWarningsAtStart(t *testing.T) {
 	if err := os.WriteFile(dir+"/keys", []byte("backend "+hash), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	keys := []string{"AUTH_API_KEYS_FILE=" + dir + "/keys"}
 	for _, c := range []struct {
 		name string
 		env  []string
 		want []string
 	}{
-		{"open", nil, []string{"open: everybody"}},
-		{"keys", []string{"AUTH_API_KEYS_FILE=" + dir + "/keys"}, nil},
+		{"open", nil, []string{"open: everybody who reaches this endpoint gets any token, a host's too;"}},
+		{"open, with a policy", []string{"AUTH_POLICY=request.role == 0"}, []string{"open: everybody who reaches this endpoint gets any token that the policy allows,"}},
+		{"a misspelt variable", append(keys, "CORS_ALLOW_ORIGIN=https://hidden.example"), []string{"CORS_ALLOW_ORIGIN is not a variable of this service and does nothing; did you mean CORS_ALLOWED_ORIGINS?"}},
+		{"a placeholder", append(keys, "ZOOM_VIDEO_SDK_SECRET=your-secret"), []string{"the Video SDK secret looks like the placeholder"}},
+		{"what platforms set", append(keys, "AUTH_SERVICE_HOST=10.0.0.1", "AUTH_PORT=tcp://10.0.0.1:80", "OTEL_SERVICE_NAME=x", "HOSTNAME=x"), nil},
+		{"keys", keys, nil},
 		{"a proxy's users without a policy", []string{"AUTH_PROXY_HEADER=X-User", "TRUSTED_PROXIES=10.0.0.1"}, []string{"no policy: every user"}},
 		{"with one", []string{"AUTH_PROXY_HEADER=X-User", "TRUSTED_PROXIES=10.0.0.1", "AUTH_POLICY=request.role == 0"}, nil},
 		{"keys from the network in the clear", []string{"AUTH_ISSUER=http://127.0.0.1:1", "AUTH_AUDIENCE=a", "AUTH_POLICY=true"}, []string{"AUTH_ISSUER is no https URL"}},
@@ -341,7 +371,7 @@ func TestWarningsAtStart(t *testing.T) {
 				t.Errorf("%q, want %q", warnings, c.want)
 			}
 			open := "0"
-			if c.env == nil {
+			if strings.HasPrefix(c.name, "open") {
 				open = "1"
 			}
 			if a := send(t, http.MethodGet, s.URL+"/metrics", nil, ""); !strings.Contains(string(a.body), "videosdk_auth_open "+open+"\n") {

@@ -7,20 +7,26 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // maxSize is more than any file of credentials, keys or rules has. It keeps a wrong path from filling the memory.
 const maxSize = 1 << 20
 
+// ErrMissing is the error of a file that isn't there.
+var ErrMissing = errors.New("there is no such file")
+
 // Why a file can't be read. The path is not part of it, because somebody may have set the variable to the secret itself.
 var (
-	errMissing   = errors.New("there is no such file")
 	errDirectory = errors.New("this is a directory, want a file")
 	errForbidden = errors.New("no permission to read the file")
 	errTooLarge  = errors.New("the file is larger than 1 MiB")
+	errUTF16     = errors.New("the file is UTF-16, as Windows writes it; save it as UTF-8")
+	errBinary    = errors.New("the file is not text")
 )
 
-// Read returns the text of a file. Its error says what is wrong with the file, but doesn't name it.
+// Read returns the text of a file, without the byte order mark that editors on Windows put first. Its error says what is
+// wrong with the file, but doesn't name it.
 func Read(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -37,13 +43,24 @@ func Read(path string) (string, error) {
 	case len(content) > maxSize:
 		return "", errTooLarge
 	}
-	return string(content), nil
+	return decode(string(content))
+}
+
+// decode tells UTF-16 by its byte order mark, or by the zero byte that every second ASCII character has there.
+func decode(text string) (string, error) {
+	switch at := strings.IndexByte(text, 0); {
+	case strings.HasPrefix(text, "\xff\xfe"), strings.HasPrefix(text, "\xfe\xff"), at == 0 || at == 1:
+		return "", errUTF16
+	case at > 0:
+		return "", errBinary
+	}
+	return strings.TrimPrefix(text, "\ufeff"), nil
 }
 
 func explain(err error) error {
 	switch at, ok := errors.AsType[*fs.PathError](err); {
 	case errors.Is(err, fs.ErrNotExist):
-		return errMissing
+		return ErrMissing
 	case errors.Is(err, fs.ErrPermission):
 		return errForbidden
 	case ok:

@@ -21,8 +21,10 @@ func write(t *testing.T, path, text string) string {
 
 func TestRead(t *testing.T) {
 	dir := t.TempDir()
-	if text, err := files.Read(write(t, dir+"/good", " text\r\n")); err != nil || text != " text\r\n" {
-		t.Errorf("%q, %v", text, err)
+	for _, content := range []string{"text\r\n", "\ufefftext\r\n"} {
+		if text, err := files.Read(write(t, dir+"/good", content)); err != nil || text != "text\r\n" {
+			t.Errorf("%q, %v", text, err)
+		}
 	}
 	forbidden := write(t, dir+"/forbidden", "hidden")
 	if err := os.Chmod(forbidden, 0); err != nil {
@@ -33,6 +35,10 @@ func TestRead(t *testing.T) {
 		{"a directory", dir, "this is a directory, want a file"},
 		{"a file for a directory", dir + "/good/file", "not a directory"},
 		{"somebody else's", forbidden, "no permission to read the file"},
+		{"UTF-16, little endian", write(t, dir+"/le", "\xff\xfeh\x00i\x00"), "the file is UTF-16, as Windows writes it; save it as UTF-8"},
+		{"UTF-16, big endian", write(t, dir+"/be", "\xfe\xff\x00h\x00i"), "the file is UTF-16, as Windows writes it; save it as UTF-8"},
+		{"UTF-16 without its mark", write(t, dir+"/bare", "h\x00i\x00"), "the file is UTF-16, as Windows writes it; save it as UTF-8"},
+		{"a program", write(t, dir+"/binary", "\x7fELF\x00"), "the file is not text"},
 		{"endless", "/dev/zero", "the file is larger than 1 MiB"},
 		{"a path that no system takes", strings.Repeat("hidden", 1000), "file name too long"},
 	} {

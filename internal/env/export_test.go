@@ -1,0 +1,4 @@
+package env
+
+// Parse is parse, for tests.
+var Parse = parse
