@@ -102,9 +102,10 @@ func watch(ctx context.Context, c config, tokens *signer.HS256, o *observability
 	}
 	c.guard.Run(ctx, guard.Background{
 		Transport: telemetry.Transport(http.DefaultTransport, o.tracing),
-		Ticks:     time.Tick(watchInterval),
+		Ticks:     func() <-chan time.Time { return time.Tick(watchInterval) },
 		KeySet:    reload(o.log, "key set", o.metrics.KeySetFetched, c.guard.Ready),
 		APIKeys:   reload(o.log, "API keys", o.metrics.APIKeysRead, always),
+		Policy:    reload(o.log, "policy", o.metrics.PolicyRead, always),
 	})
 }
 
@@ -139,6 +140,9 @@ func warn(log *telemetry.Log, c config) {
 	}
 	if !c.guard.HasPolicy() && slices.ContainsFunc(c.guard.Methods(), func(m *guard.Method) bool { return m.Person }) {
 		log.Warn().Msg("no policy: every user who is signed in gets any token, a host's too; set AUTH_POLICY")
+	}
+	for _, warning := range c.guard.Warnings() {
+		log.Warn().Msg(warning)
 	}
 	for _, variable := range c.caller.PlainHTTP() {
 		log.Warn().Msg(variable + " is no https URL: whoever is on the way to it can replace the keys")

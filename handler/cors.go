@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+
+	"videosdk-auth-endpoint/internal/guard"
 )
 
 // crossOrigin decides which web pages may read answers.
@@ -11,6 +13,8 @@ type crossOrigin struct {
 	origins Origins
 	// cookies says that browsers may have to send them, because a proxy in front signs users in by a cookie.
 	cookies bool
+	// protection tells a browser's request that comes from another site.
+	protection http.CrossOriginProtection
 }
 
 // Header values that are the same for every request; nothing appends to them.
@@ -58,4 +62,19 @@ func (c *crossOrigin) open(r *http.Request, header http.Header) (preflight bool,
 // sameOrigin reports whether the page came from this service, as the page to try requests on does. It needs no leave.
 func sameOrigin(r *http.Request, origin string) bool {
 	return r.Header.Get("Sec-Fetch-Site") == "same-origin" || strings.HasSuffix(origin, "://"+r.Host)
+}
+
+// errCrossOrigin is a request that a page of another site made its visitor's browser send, with the visitor's cookie.
+var errCrossOrigin = &guard.RefusalError{Reason: guard.CrossOrigin}
+
+// check refuses a request that is known by a cookie and comes from a page that CORS_ALLOWED_ORIGINS does not list. Any site
+// can have a browser send such a request, and * is not a list: it lets pages read answers, but not act for their visitors.
+func (c *crossOrigin) check(caller *guard.Caller, r *http.Request) error {
+	if !caller.Method.Cookie || !c.origins.all && c.origins.allow(r.Header.Get("Origin")) {
+		return nil
+	}
+	if c.protection.Check(r) != nil {
+		return errCrossOrigin
+	}
+	return nil
 }

@@ -13,7 +13,7 @@ import (
 // knows Echo.
 func mount(t table, proxies guard.Proxies, serve func(http.ResponseWriter, *http.Request, *route, string)) http.Handler {
 	e := echo.New()
-	e.IPExtractor = clientAddress(proxies)
+	e.IPExtractor = proxies.Client
 	for _, r := range t.served() {
 		for _, method := range r.methods {
 			e.Add(method, r.path, func(c echo.Context) error {
@@ -27,16 +27,4 @@ func mount(t table, proxies guard.Proxies, serve func(http.ResponseWriter, *http
 		serve(c.Response().Writer, c.Request(), t.unserved(c.Path()), c.RealIP())
 	}
 	return e
-}
-
-// clientAddress is that of the connection, or the one that trusted proxies tell of.
-func clientAddress(proxies guard.Proxies) echo.IPExtractor {
-	if len(proxies) == 0 {
-		return echo.ExtractIPDirect()
-	}
-	trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
-	for _, network := range proxies.Networks() {
-		trust = append(trust, echo.TrustIPRange(network))
-	}
-	return echo.ExtractIPFromXFFHeader(trust...)
 }

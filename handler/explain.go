@@ -87,6 +87,8 @@ func explainDenied(_ limits, err error, _ http.Header) []fault {
 	switch r := refusal(err); r.Reason { //nolint:exhaustive // the others are other rows', as a test checks
 	case guard.PolicyDenied, guard.PolicyError:
 		return one("policy", "denied this request")
+	case guard.CrossOrigin:
+		return one("Origin", "must be this endpoint's own, or one of its CORS_ALLOWED_ORIGINS")
 	case guard.Identity:
 		return one("caller", "must have a name that can be in a token: "+r.Detail)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -205,15 +206,15 @@ func claimsOf(t *testing.T, body string) map[string]any {
 }
 
 func TestIdentityOfTheCaller(t *testing.T) {
-	h, log := newHandler(t, newSigner(t), "AUTH_PROXY_HEADER=X-Forwarded-User", "TRUSTED_PROXIES=127.0.0.1,::1", "AUTH_IDENTITY_CLAIM=sub", "AUTH_POLICY=request.userIdentity == caller.subject")
+	h, log := newHandler(t, newSigner(t), "AUTH_PROXY_HEADER=X-Forwarded-User", "TRUSTED_PROXIES=127.0.0.1,::1", "AUTH_IDENTITY_CLAIM=sub", "AUTH_POLICY=request.userKey == caller.subject")
 	url := serve(t, h.Public)
 	as := func(user string) http.Header { return http.Header{"X-Forwarded-User": {user}} }
 	for _, body := range []string{`{"sessionName":"a","role":1}`, `{"sessionName":"a","role":1,"userIdentity":"mallory"}`, `{"sessionName":"a","role":1,"userIdentity":7}`} {
 		a := send(t, "POST", url, as("alice"), strings.NewReader(body))
-		if a.status != 200 || claimsOf(t, a.body)["user_identity"] != "alice" {
+		if a.status != 200 || claimsOf(t, a.body)["user_key"] != "alice" {
 			t.Errorf("%s: %d %s", body, a.status, a.body)
 		}
-		if line := lastLine(t, log); line["caller"] != "alice" || line["user_identity"] != "alice" || line["caller_method"] != "proxy" {
+		if line := lastLine(t, log); line["caller"] != "alice" || line["user_key"] != "alice" || line["caller_method"] != "proxy" {
 			t.Errorf("log %v", line)
 		}
 	}
@@ -245,6 +246,34 @@ func TestIdentityOfTheCaller(t *testing.T) {
 				if a := send(t, method, url, http.Header{"Origin": {origin}}, nil); a.header.Get("Access-Control-Allow-Credentials") != want {
 					t.Errorf("%s %s: %v", method, origin, a.header)
 				}
+			}
+		}
+	})
+	t.Run("another site's page gets nothing with its visitor's cookie", func(t *testing.T) {
+		key, line, err := guard.NewAPIKey("backend")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			name, origins string
+			header        http.Header
+			status        int
+		}{
+			{"a listed page", "https://app.example.com", http.Header{"Origin": {"https://app.example.com"}, "Sec-Fetch-Site": {"cross-site"}}, 200},
+			{"a listed subdomain", "https://*.example.com", http.Header{"Origin": {"https://app.example.com"}, "Sec-Fetch-Site": {"same-site"}}, 200},
+			{"the endpoint's own page", "*", http.Header{"Origin": {url}, "Sec-Fetch-Site": {"same-origin"}}, 200},
+			{"an app that is not a browser", "*", nil, 200},
+			{"another page", "https://app.example.com", http.Header{"Origin": {"https://evil.example"}, "Sec-Fetch-Site": {"cross-site"}}, 403},
+			{"another page, where every page may read", "*", http.Header{"Origin": {"https://evil.example"}, "Sec-Fetch-Site": {"cross-site"}}, 403},
+			{"an old browser, which says only where it comes from", "*", http.Header{"Origin": {"https://evil.example"}}, 403},
+			{"another page that has a key, which no cookie carries", "*", http.Header{"Origin": {"https://evil.example"}, "Sec-Fetch-Site": {"cross-site"}, "Authorization": {"Bearer " + key}}, 200},
+		} {
+			h, log := newHandler(t, newSigner(t), "AUTH_PROXY_HEADER=X-Forwarded-User", "TRUSTED_PROXIES=127.0.0.1", "CORS_ALLOWED_ORIGINS="+c.origins, "AUTH_API_KEYS="+line, "AUTH_POLICY=", "AUTH_IDENTITY_CLAIM=")
+			header := as("alice")
+			maps.Copy(header, c.header)
+			a := send(t, "POST", serve(t, h.Public), header, strings.NewReader(validBody))
+			if a.status != c.status || c.status == 403 && (!strings.Contains(a.body, `"Origin"`) || lastLine(t, log)["decision"] != "cross_origin") {
+				t.Errorf("%s: %d %s, log %v", c.name, a.status, a.body, lastLine(t, log))
 			}
 		}
 	})

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"videosdk-auth-endpoint/internal/guard"
@@ -23,7 +22,7 @@ type Handler struct {
 
 	config      Config
 	limits      limits
-	crossOrigin crossOrigin
+	crossOrigin *crossOrigin
 	health      *health
 	connections *connections
 	requests    *telemetry.Requests
@@ -36,13 +35,13 @@ func New(c Config, g *guard.Guard, s signer.Signer, requests *telemetry.Requests
 	h := &Handler{
 		config:      c,
 		limits:      limits{c.TokenPath, int64(c.BodyLimit), g.Wanted()},
-		crossOrigin: crossOrigin{c.Origins, slices.ContainsFunc(g.Methods(), func(m *guard.Method) bool { return m.Cookie })},
+		crossOrigin: &crossOrigin{origins: c.Origins, cookies: g.ByCookie()},
 		health:      &health{hasKeys: g.Ready},
 		connections: newConnections(),
 		requests:    requests,
 		log:         log,
 	}
-	post := &tokens{g, newLimiter(c.RateLimit, int(c.RateBurst)), s, int64(c.BodyLimit)}
+	post := &tokens{g, h.crossOrigin, newLimiter(c.RateLimit, int(c.RateBurst)), s, int64(c.BodyLimit)}
 	description := &page{summary: "This description", mediaType: mediaJSON}
 	routes := newTable(c.TokenPath, c.Playground, answers{
 		token: post.answer, live: h.health.live, ready: h.health.ready,

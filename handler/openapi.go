@@ -53,7 +53,7 @@ func describe(a api) object {
 		{"externalDocs", object{{"description", "What Zoom says of the token"}, {"url", zoomDocs}}},
 		{"paths", paths},
 		{"components", object{
-			{"schemas", object{{"TokenRequest", tokenRequest(a.properties, a.access.IdentityProperty())}, {"Token", tokenSchema}, {"Errors", errorsSchema}}},
+			{"schemas", object{{"TokenRequest", tokenRequest(a.properties, a.access.Pins)}, {"Token", tokenSchema}, {"Errors", errorsSchema}}},
 			{"headers", headers},
 			{"securitySchemes", schemes},
 		}},

@@ -8,14 +8,14 @@ import (
 	"videosdk-auth-endpoint/signer"
 )
 
-func tokenRequest(properties []signer.Property, identity string) object {
+func tokenRequest(properties []signer.Property, pinned func(property string) bool) object {
 	var required []string
 	var schemas object
 	for _, p := range properties {
 		if p.Required {
 			required = append(required, p.Name)
 		}
-		if p.Name == identity {
+		if pinned(p.Name) {
 			p.Description += "; a signed-in user's own name takes its place"
 		}
 		schemas = append(schemas, member{p.Name, schema(p)})

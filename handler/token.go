@@ -13,16 +13,20 @@ import (
 
 // tokens answers POST on the token path.
 type tokens struct {
-	guard     *guard.Guard
-	limiter   *limiter
-	signer    signer.Signer
-	bodyLimit int64
+	guard       *guard.Guard
+	crossOrigin *crossOrigin
+	limiter     *limiter
+	signer      signer.Signer
+	bodyLimit   int64
 }
 
 // answer is the whole route: who calls, how often, what they ask for, whether they may have it, and the token that says so.
 // The caller is known before the body is read, and what the policy saw is exactly what is signed.
 func (t *tokens) answer(x *exchange) (err error) {
 	if x.Caller, err = t.guard.Authenticate(x.Request); err != nil {
+		return fmt.Errorf("authenticate: %w", err)
+	}
+	if err := t.crossOrigin.check(x.Caller, x.Request); err != nil {
 		return fmt.Errorf("authenticate: %w", err)
 	}
 	if err := t.limiter.allow(x.Caller, x.Client); err != nil {

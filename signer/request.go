@@ -33,6 +33,12 @@ type Request struct {
 	values [propertyCount]Value
 }
 
+// Sent says whether the request has the property of that name.
+func (r *Request) Sent(name string) bool {
+	i, known := propertyIndex[name]
+	return known && r.values[i].Kind != KindAbsent
+}
+
 // Set sets the property of that name, replacing what was set before, and reports whether there is one.
 func (r *Request) Set(name string, v Value) bool {
 	i, known := propertyIndex[name]

@@ -42,6 +42,8 @@ type Metrics struct {
 	apiKeyReloads      map[string]prometheus.Counter // by result
 	apiKeysRead        prometheus.Gauge
 	forbiddenOrigins   prometheus.Counter
+	policyReloads      map[string]prometheus.Counter // by result
+	policyRead         prometheus.Gauge
 	requests           *prometheus.HistogramVec
 	expected           map[Series]prometheus.Observer // of requests
 }
@@ -116,15 +118,18 @@ func NewMetrics(registry prometheus.Registerer, b Build) *Metrics {
 		keySetFetched:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_jwks_last_refresh_timestamp_seconds", Help: "When the key set in use was fetched; 0 before the first time."}),
 		apiKeyReloads:      results(counter("videosdk_api_key_reloads_total", "Changes of the file of API keys, by result; after an error the keys from before stay in use.", "result"), resultOK, resultError),
 		apiKeysRead:        prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_api_key_last_reload_successful", Help: "0 while the file of API keys can't be read, so that a new process would not start; else 1."}),
+		policyReloads:      results(counter("videosdk_policy_reloads_total", "Changes of the policy's file, by result; after an error the policy from before stays in use.", "result"), resultOK, resultError),
+		policyRead:         prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_policy_last_reload_successful", Help: "0 while the policy's file can't be used, so that a new process would not start; else 1."}),
 		requests:           prometheus.NewHistogramVec(duration, []string{"http_request_method", "http_route", "http_response_status_code"}),
 		expected:           map[Series]prometheus.Observer{},
 	}
 	registry.MustRegister(buildInfo(b), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.validationDuration, m.signingDuration, m.rotated, m.credentialsRead, m.open, m.keySetFetched, m.apiKeysRead, m.requests,
+		m.validationDuration, m.signingDuration, m.rotated, m.credentialsRead, m.open, m.keySetFetched, m.apiKeysRead, m.policyRead, m.requests,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "videosdk_ready", Help: "1 while the service takes requests, 0 before and while it drains."}, m.isReady))
 	m.rotated.SetToCurrentTime()
 	m.credentialsRead.Set(1)
 	m.apiKeysRead.Set(1)
+	m.policyRead.Set(1)
 	return m
 }
 
@@ -194,6 +199,12 @@ func (m *Metrics) KeySetFetched(err error) {
 func (m *Metrics) APIKeysRead(err error) {
 	m.apiKeyReloads[result(err)].Inc()
 	m.apiKeysRead.Set(number(err == nil))
+}
+
+// PolicyRead counts a change of the policy's file; its error says that the policy from before stays.
+func (m *Metrics) PolicyRead(err error) {
+	m.policyReloads[result(err)].Inc()
+	m.policyRead.Set(number(err == nil))
 }
 
 // number is a yes or no as a gauge has it.

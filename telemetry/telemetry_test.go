@@ -208,6 +208,7 @@ func TestLastReload(t *testing.T) {
 	for name, read := range map[string]func(error){
 		"videosdk_credential_last_reload_successful": m.Rotated,
 		"videosdk_api_key_last_reload_successful":    m.APIKeysRead,
+		"videosdk_policy_last_reload_successful":     m.PolicyRead,
 	} {
 		read(errors.New("cut off"))
 		if text := scrape(t, registry); !strings.Contains(text, name+" 0\n") {

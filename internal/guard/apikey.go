@@ -33,7 +33,7 @@ func NewAPIKey(name string) (key, line string, err error) {
 
 // apiKeys are the keys of a file. One name may have several, so that a key can be replaced without a gap.
 type apiKeys struct {
-	file string
+	file string // empty where AUTH_API_KEYS lists the keys
 	list atomic.Pointer[[]apiKey]
 	text string // of the file, when it was loaded first
 }
@@ -43,18 +43,30 @@ type apiKey struct {
 	name string
 }
 
-func loadAPIKeys(file string) (*apiKeys, error) {
-	k := &apiKeys{file: file}
+func loadAPIKeys(c Config) (*apiKeys, error) {
+	k := &apiKeys{file: c.APIKeysFile}
+	if c.APIKeys != "" {
+		return k, k.fix(c.APIKeys)
+	}
 	text, list, err := k.read()
 	if err != nil {
 		return nil, err
 	}
 	if len(list) == 0 {
-		return nil, errors.New("AUTH_API_KEYS_FILE: holds no key; make a line for one with: videosdk-auth-endpoint apikey NAME")
+		return nil, errNoAPIKey
 	}
 	k.text = text
 	k.list.Store(&list)
 	return k, nil
+}
+
+var errNoAPIKey = errors.New("AUTH_API_KEYS_FILE: holds no key; make a line for one with: videosdk-auth-endpoint apikey NAME")
+
+// fix takes the keys that AUTH_API_KEYS lists, which stay the same while the service runs.
+func (k *apiKeys) fix(entries string) error {
+	list, err := parseAPIKeys("AUTH_API_KEYS", strings.ReplaceAll(entries, ",", "\n"))
+	k.list.Store(&list)
+	return err
 }
 
 func (k *apiKeys) read() (string, []apiKey, error) {
@@ -62,7 +74,7 @@ func (k *apiKeys) read() (string, []apiKey, error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("AUTH_API_KEYS_FILE: %w", err)
 	}
-	list, err := parseAPIKeys(text)
+	list, err := parseAPIKeys("AUTH_API_KEYS_FILE", text)
 	return text, list, err
 }
 
@@ -79,13 +91,16 @@ func (k *apiKeys) run(ctx context.Context, b Background) {
 		return text, err
 	}
 	use := func(text string) {
-		list, err := parseAPIKeys(text)
+		list, err := parseAPIKeys("AUTH_API_KEYS_FILE", text)
 		if err == nil {
 			k.list.Store(&list)
 		}
 		b.APIKeys(err)
 	}
-	files.Watch(ctx, b.Ticks, k.text, read, use, b.APIKeys)
+	if k.file == "" {
+		return
+	}
+	files.Watch(ctx, b.Ticks(), k.text, read, use, b.APIKeys)
 }
 
 // find compares with every key, in constant time, and so tells nothing by the time it takes.
@@ -106,7 +121,7 @@ func (k *apiKeys) find(_ context.Context, key string) (*Caller, *RefusalError) {
 
 // parseAPIKeys reads lines of a name and the SHA-256 of a key in hexadecimal, with white space between. Empty lines and
 // those that start with # are skipped. Its error names lines by number: somebody may have pasted the key itself.
-func parseAPIKeys(text string) ([]apiKey, error) {
+func parseAPIKeys(variable, text string) ([]apiKey, error) {
 	var list []apiKey
 	seen := map[[sha256.Size]byte]bool{}
 	var mistakes []error
@@ -114,7 +129,7 @@ func parseAPIKeys(text string) ([]apiKey, error) {
 	for line := range strings.Lines(text) {
 		n++
 		wrong := func(what string) {
-			mistakes = append(mistakes, fmt.Errorf("AUTH_API_KEYS_FILE: line %d: %s", n, what))
+			mistakes = append(mistakes, fmt.Errorf("%s: line %d: %s", variable, n, what))
 		}
 		fields := strings.Fields(line)
 		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {

@@ -32,10 +32,12 @@ type authenticator interface {
 type Background struct {
 	// Transport fetches key sets.
 	Transport http.RoundTripper
-	// Ticks say when the file of API keys is read again.
-	Ticks <-chan time.Time
+	// Ticks returns a channel whose values say when a file is read again. It is called once for each file.
+	Ticks func() <-chan time.Time
 	// KeySet is called after each fetch of the key set. After an error the last good keys stay in use.
 	KeySet func(error)
 	// APIKeys is called after each change of the file. After an error the keys from before stay in use.
 	APIKeys func(error)
+	// Policy is called after each change of the policy's file. After an error the last good policy stays in use.
+	Policy func(error)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,12 +21,13 @@ type Config struct {
 	MaxTTL           time.Duration `default:"24h" desc:"how far ahead the exp of a user's token may lie" envconfig:"AUTH_TOKEN_MAX_TTL"`
 	RefreshInterval  time.Duration `default:"15m" desc:"how often the key set is fetched again, unknown keys aside; 1s or more" envconfig:"AUTH_JWKS_REFRESH_INTERVAL"`
 	APIKeysFile      string        `desc:"a file of names and SHA-256 hashes of API keys, read again when it changes; the command apikey makes a line" envconfig:"AUTH_API_KEYS_FILE"`
+	APIKeys          string        `desc:"the same lines with commas between, instead of a file, for platforms that have none" envconfig:"AUTH_API_KEYS"`
 	ProxyHeader      string        `desc:"the header in which an identity-aware proxy names the user; believed from TRUSTED_PROXIES alone" envconfig:"AUTH_PROXY_HEADER"`
 	Policy           string        `desc:"a CEL expression over caller and request that must be true for a token" envconfig:"AUTH_POLICY"`
 	PolicyFile       string        `desc:"a file that holds the policy, instead of AUTH_POLICY" envconfig:"AUTH_POLICY_FILE"`
 	TrustedProxies   Proxies       `desc:"the addresses or CIDR ranges of proxies whose X-Forwarded-For and AUTH_PROXY_HEADER are believed, comma-separated; none: client addresses come from the connection" envconfig:"TRUSTED_PROXIES"`
-	IdentityClaim    string        `desc:"the claim of the user's token that names the user in Zoom's token, whatever the request says; sub is the proxy's user too" envconfig:"AUTH_IDENTITY_CLAIM"`
-	IdentityProperty string        `default:"userIdentity" desc:"where AUTH_IDENTITY_CLAIM goes: userIdentity or userKey" envconfig:"AUTH_IDENTITY_PROPERTY"`
+	IdentityClaim    string        `desc:"the claim of the user's token that names the user in Zoom's token, whatever the request says, such as sub or realm_access.name; sub is the proxy's user too" envconfig:"AUTH_IDENTITY_CLAIM"`
+	IdentityProperty string        `default:"userKey" desc:"where AUTH_IDENTITY_CLAIM goes, userKey or userIdentity; where a request sends the other one too, that one gets the same name" envconfig:"AUTH_IDENTITY_PROPERTY"`
 }
 
 // PlainHTTP lists the variables whose URLs let whoever is on the network replace the keys.
@@ -40,6 +42,9 @@ func (c *Config) PlainHTTP() []string {
 	return plain
 }
 
+// identityProperties name a user in Zoom's token. Where a token has both claims, Zoom uses userKey's.
+var identityProperties = []string{"userKey", "userIdentity"}
+
 func (c *Config) verifiesTokens() bool { return c.Issuer != "" || c.JWKSURL != "" }
 
 // Validate returns every mistake of the settings, joined. It reads no file: New does.
@@ -50,8 +55,11 @@ func (c *Config) Validate() error {
 	if c.Policy != "" && c.PolicyFile != "" {
 		mistakes.add("AUTH_POLICY: set it or AUTH_POLICY_FILE, not both")
 	}
+	if c.APIKeys != "" && c.APIKeysFile != "" {
+		mistakes.add("AUTH_API_KEYS: set it or AUTH_API_KEYS_FILE, not both")
+	}
 	switch {
-	case c.IdentityProperty != "userIdentity" && c.IdentityProperty != "userKey":
+	case !slices.Contains(identityProperties, c.IdentityProperty):
 		mistakes.add("AUTH_IDENTITY_PROPERTY: want userIdentity or userKey")
 	case c.IdentityClaim != "" && !c.verifiesTokens() && c.ProxyHeader == "":
 		mistakes.add("AUTH_IDENTITY_CLAIM: needs users: set AUTH_ISSUER, AUTH_JWKS_URL or AUTH_PROXY_HEADER")
@@ -101,43 +109,29 @@ func (c *Config) validateProxy(m *mistakes) {
 	if len(c.TrustedProxies) == 0 {
 		m.add("AUTH_PROXY_HEADER: needs TRUSTED_PROXIES: anybody could send the header otherwise")
 	}
-	for _, proxy := range c.TrustedProxies {
-		if proxy.Bits() == 0 {
-			m.add("TRUSTED_PROXIES: holds every address, so that with AUTH_PROXY_HEADER anybody could name any user; want your proxies' addresses")
-		}
-	}
 }
 
-// Identity says which property of the request must hold which value: the caller's own name, whatever was sent. The
-// property is empty where there is nothing to set, as for an API key's backend, which speaks for its users. Its error is a
-// *RefusalError.
-func (c *Config) Identity(caller *Caller) (property, value string, err error) {
-	if c.IdentityClaim == "" || !caller.Method.Person {
-		return "", "", nil
-	}
-	value = caller.Subject
-	if c.IdentityClaim != "sub" {
-		value, _ = caller.Claims[c.IdentityClaim].(string)
-	}
-	if value == "" {
-		return "", "", refuse(Identity, "the caller has no claim %s that is text", c.IdentityClaim)
-	}
-	return c.IdentityProperty, value, nil
-}
-
-// expression is the policy's text, and the variable that it is from; empty where there is none.
-func (c *Config) expression() (text, variable string, err error) {
+// policyText is the policy; empty where there is none.
+func (c *Config) policyText() (string, error) {
 	if c.PolicyFile == "" {
-		return c.Policy, "AUTH_POLICY", nil
+		return c.Policy, nil
 	}
-	content, err := files.Read(c.PolicyFile)
-	if err != nil {
-		return "", "", fmt.Errorf("AUTH_POLICY_FILE: %w", err)
+	text, err := files.Read(c.PolicyFile)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("AUTH_POLICY_FILE: %w", err)
+	case strings.TrimSpace(text) == "":
+		return "", errors.New("AUTH_POLICY_FILE: the file is empty; write true into it to allow everything")
 	}
-	if strings.TrimSpace(content) == "" {
-		return "", "", errors.New("AUTH_POLICY_FILE: the file is empty; write true into it to allow everything")
+	return text, nil
+}
+
+// policyVariable is the variable that the policy is from.
+func (c *Config) policyVariable() string {
+	if c.PolicyFile == "" {
+		return "AUTH_POLICY"
 	}
-	return content, "AUTH_POLICY_FILE", nil
+	return "AUTH_POLICY_FILE"
 }
 
 // isToken says whether s can be the name of a header.

@@ -89,7 +89,7 @@ func FuzzPolicy(f *testing.F) {
 	who := &guard.Caller{Method: guard.JWT, Subject: "alice", Claims: map[string]any{"groups": []any{"teachers", 1.0, nil}, "a": map[string]any{"b": []any{true}}}}
 	g := grant(f, map[string]any{"geoRegions": "DE"})
 	f.Fuzz(func(t *testing.T, text string) {
-		policy, err := guard.NewPolicy(guard.Config{Policy: text})
+		policy, err := guard.NewPolicy("AUTH_POLICY", text)
 		if err != nil || policy == nil {
 			return
 		}

@@ -27,8 +27,8 @@ func New(c Config, clock func() time.Time) (*Guard, error) {
 	if c.verifiesTokens() {
 		bearers.kinds = append(bearers.kinds, newVerifier(c, clock))
 	}
-	if c.APIKeysFile != "" {
-		keys, err := loadAPIKeys(c.APIKeysFile)
+	if c.APIKeysFile != "" || c.APIKeys != "" {
+		keys, err := loadAPIKeys(c)
 		bearers.kinds, mistakes = append(bearers.kinds, keys), append(mistakes, err)
 	}
 	if len(bearers.kinds) > 0 {
@@ -51,6 +51,7 @@ func (g *Guard) Run(ctx context.Context, b Background) {
 	for _, a := range g.authenticators {
 		a.run(ctx, b)
 	}
+	go g.Rules.run(ctx, b)
 }
 
 // Ready says whether every method can be used: it is false until the key set was fetched once.
@@ -74,6 +75,11 @@ func (g *Guard) Methods() []*Method {
 		all = append(all, a.methods()...)
 	}
 	return all
+}
+
+// ByCookie says that some callers are known by a cookie that their browser sends to a proxy in front.
+func (g *Guard) ByCookie() bool {
+	return slices.ContainsFunc(g.Methods(), func(m *Method) bool { return m.Cookie })
 }
 
 // Wanted says in words what a client must send to be known.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,6 +82,14 @@ func TestAPIKeys(t *testing.T) {
 			wantRefusal(t, err, guard.UnknownAPIKey, key)
 		})
 	}
+	t.Run("keys in a variable", func(t *testing.T) {
+		g := newGuard(t, guard.Config{APIKeys: lineOne + ", " + lineThree + "\n" + lineTwo}, clock)
+		for key, name := range map[string]string{one: "backend", two: "backend", three: "jobs"} {
+			if got, err := g.Authenticate(ask(t, "Bearer "+key)); err != nil || got.Subject != name {
+				t.Errorf("%+v %v", got, err)
+			}
+		}
+	})
 	t.Run("a hash made elsewhere", func(t *testing.T) {
 		hash := sha256.Sum256([]byte("a-key-of-mine"))
 		g := newGuard(t, guard.Config{APIKeysFile: keysFile(t, "mine "+strings.ToUpper(hex.EncodeToString(hash[:])))}, clock)
@@ -95,7 +105,7 @@ func TestAPIKeysFileIsReadAgain(t *testing.T) {
 	file := keysFile(t, oldLine)
 	g := newGuard(t, guard.Config{APIKeysFile: file}, clock)
 	ticks, told := make(chan time.Time), make(chan error)
-	g.Run(t.Context(), guard.Background{Ticks: ticks, APIKeys: func(err error) { told <- err }})
+	g.Run(t.Context(), guard.Background{Ticks: func() <-chan time.Time { return ticks }, APIKeys: func(err error) { told <- err }})
 	// twoReads lets the file be read twice, and says what was told
 	twoReads := func() error {
 		ticks <- time.Time{}
@@ -204,6 +214,7 @@ func TestOneCredentialThatHoldsIsEnough(t *testing.T) {
 		{"the proxy's word beside an expired token", inside, []string{"Authorization", "Bearer " + p.good(t, map[string]any{"exp": 1}), "X-Forwarded-User", "alice"}, guard.Proxy, ""},
 		{"a key beside a header sent past the proxy", outside, []string{"Authorization", "Bearer " + key, "X-Forwarded-User", "mallory"}, guard.APIKey, ""},
 		{"the proxy's word does not mend two Authorization headers", inside, []string{"Authorization", "Bearer x", "Authorization", "Bearer y", "X-Forwarded-User", "alice"}, nil, guard.Malformed},
+		{"several names in the proxy's header", inside, []string{"X-Forwarded-User", "evil@example.com, boss@example.com"}, nil, guard.Malformed},
 		{"none of them", outside, nil, nil, guard.Missing},
 		{"an unknown key is said to be one", outside, []string{"Authorization", "Bearer " + key + "x"}, nil, guard.UnknownAPIKey},
 		{"the first failure is told", outside, []string{"Authorization", "Bearer " + p.good(t, map[string]any{"exp": 1}), "X-Forwarded-User", "mallory"}, nil, guard.Expired},
@@ -221,32 +232,52 @@ func TestOneCredentialThatHoldsIsEnough(t *testing.T) {
 	}
 }
 
+// TestIdentity: with AUTH_IDENTITY_CLAIM a person has their own name in the token, whatever they send in either property.
 func TestIdentity(t *testing.T) {
-	user := &guard.Caller{Method: guard.JWT, Subject: "alice", Claims: map[string]any{"sub": "alice", "email": "alice@example.com", "level": 3.0}}
+	user := &guard.Caller{Method: guard.JWT, Subject: "alice", Claims: map[string]any{
+		"sub": "alice", "email": "alice@example.com", "level": 0.5, "employee_id": int64(4711), "large": uint64(1 << 63),
+		"realm_access": map[string]any{"name": "al", "deeper": map[string]any{"name": "a"}}, "https://example.com/name": "url",
+	}}
 	byProxy := &guard.Caller{Method: guard.Proxy, Subject: "bob"}
 	key := &guard.Caller{Method: guard.APIKey, Subject: "backend"}
+	other := map[string]any{"userIdentity": "boss", "userKey": "boss"}
 	for _, test := range []struct {
 		name, claim, property string
 		caller                *guard.Caller
-		want                  string // property=value
+		sent                  map[string]any
+		wantIdentity, wantKey string
 		refused               bool
 	}{
-		{"not set", "", "userIdentity", user, "=", false},
-		{"a user's sub", "sub", "userIdentity", user, "userIdentity=alice", false},
-		{"a user's email as key", "email", "userKey", user, "userKey=alice@example.com", false},
-		{"the proxy's user", "sub", "userIdentity", byProxy, "userIdentity=bob", false},
-		{"a backend names its users itself", "sub", "userIdentity", key, "=", false},
-		{"a claim that is missing", "nickname", "userIdentity", user, "", true},
-		{"a claim that is no text", "level", "userIdentity", user, "", true},
-		{"a claim that a proxy does not give", "email", "userIdentity", byProxy, "", true},
+		{"not set", "", "userKey", user, other, "boss", "boss", false},
+		{"a user's sub", "sub", "userKey", user, nil, "", "alice", false},
+		{"a user's sub as identity", "sub", "userIdentity", user, nil, "alice", "", false},
+		{"a name that is borrowed by the other property", "sub", "userIdentity", user, map[string]any{"userKey": "boss"}, "alice", "alice", false},
+		{"a name that is borrowed by both", "sub", "userKey", user, other, "alice", "alice", false},
+		{"a user's email", "email", "userKey", user, other, "alice@example.com", "alice@example.com", false},
+		{"a number", "employee_id", "userKey", user, nil, "", "4711", false},
+		{"a large number", "large", "userKey", user, nil, "", "9223372036854775808", false},
+		{"a claim within a claim", "realm_access.name", "userKey", user, nil, "", "al", false},
+		{"a claim further within", "realm_access.deeper.name", "userKey", user, nil, "", "a", false},
+		{"a claim whose name has dots", "https://example.com/name", "userKey", user, nil, "", "url", false},
+		{"the proxy's user", "sub", "userKey", byProxy, other, "bob", "bob", false},
+		{"a backend names its users itself", "sub", "userKey", key, other, "boss", "boss", false},
+		{"a claim that is missing", "nickname", "userKey", user, nil, "", "", true},
+		{"a claim that is missing within another", "realm_access.nickname", "userKey", user, nil, "", "", true},
+		{"a claim that is a fraction", "level", "userKey", user, nil, "", "", true},
+		{"a claim that is an object", "realm_access", "userKey", user, nil, "", "", true},
+		{"a claim that a proxy does not give", "email", "userKey", byProxy, nil, "", "", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := guard.Config{IdentityClaim: test.claim, IdentityProperty: test.property}
-			property, value, err := c.Identity(test.caller)
+			rules, err := guard.NewRules(guard.Config{IdentityClaim: test.claim, IdentityProperty: test.property})
+			if err != nil {
+				t.Fatal(err)
+			}
+			request := requestFor(t, test.sent)
+			got, err := rules.Grant(t.Context(), newSigner(), test.caller, &request)
 			if test.refused {
 				wantRefusal(t, err, guard.Identity, "")
-			} else if err != nil || property+"="+value != test.want {
-				t.Errorf("%s=%s %v", property, value, err)
+			} else if err != nil || got.UserIdentity() != test.wantIdentity || got.UserKey() != test.wantKey {
+				t.Errorf("%+v %v", got, err)
 			}
 		})
 	}
@@ -278,7 +309,8 @@ func TestConfigMistakes(t *testing.T) {
 		{"no header name", func(c *guard.Config) { c.ProxyHeader = "X User" }, "10.0.0.0/8", "AUTH_PROXY_HEADER: want"},
 		{"the credential as the proxy's header", func(c *guard.Config) { c.ProxyHeader = "authorization" }, "10.0.0.0/8", "AUTH_PROXY_HEADER: want"},
 		{"no proxy to trust", func(c *guard.Config) { c.ProxyHeader = "X-User" }, "", "AUTH_PROXY_HEADER: needs TRUSTED_PROXIES"},
-		{"everybody a proxy", func(c *guard.Config) { c.ProxyHeader = "X-User" }, "::/0", "TRUSTED_PROXIES: holds every address"},
+		{"keys twice", func(c *guard.Config) { c.APIKeys, c.APIKeysFile = line, keysFile(t, line) }, "", "AUTH_API_KEYS: set it or"},
+		{"a key in a variable", func(c *guard.Config) { c.APIKeys = line + ", " + line[:60] }, "", "AUTH_API_KEYS: line 2: want the SHA-256"},
 		{"two policies", func(c *guard.Config) { c.Policy, c.PolicyFile = "true", keysFile(t, "true") }, "", "AUTH_POLICY: set it or"},
 		{"a policy file that is gone", func(c *guard.Config) { c.PolicyFile = "/nowhere" }, "", "AUTH_POLICY_FILE: there is no such file"},
 		{"an empty policy file", func(c *guard.Config) { c.PolicyFile = keysFile(t, " ", "") }, "", "AUTH_POLICY_FILE: the file is empty"},
@@ -345,5 +377,147 @@ func TestKeySetRetriesUntilThereIsOne(t *testing.T) {
 	}
 	if _, err := g.Authenticate(ask(t, "Bearer "+p.good(t, nil))); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestProxies: which addresses are believed, and which lists are refused.
+func TestProxies(t *testing.T) {
+	for list, peers := range map[string]map[string]bool{
+		"10.0.0.0/8, 192.0.2.7":     {"10.1.2.3:1": true, "192.0.2.7:1": true, "192.0.2.8:1": false, "[::ffff:10.1.2.3]:1": true, "[2001:db8::1]:1": false},
+		"::ffff:10.0.0.0/104":       {"10.1.2.3:1": true, "11.0.0.1:1": false, "[::ffff:10.1.2.3]:1": true},
+		"::ffff:192.0.2.7":          {"192.0.2.7:1": true, "192.0.2.8:1": false},
+		"2001:db8::/32, fe80::1":    {"[2001:db8::7]:1": true, "[fe80::1%eth0]:1": true, "[2001:db9::7]:1": false},
+		"0.0.0.0/1,128.0.0.0/2":     {"127.0.0.1:1": true, "200.0.0.1:1": false},
+		"10.0.0.0/8,10.0.0.0/9,::1": {"10.255.0.1:1": true},
+	} {
+		var p guard.Proxies
+		if err := p.Decode(list); err != nil {
+			t.Errorf("%s: %v", list, err)
+		}
+		for peer, trusted := range peers {
+			r := httptest.NewRequestWithContext(t.Context(), "POST", "/", nil)
+			r.RemoteAddr = peer
+			r.Header.Set("X-Forwarded-For", "203.0.113.7")
+			if got := p.Client(r); (got == "203.0.113.7") != trusted {
+				t.Errorf("%s: a request from %s is by %s", list, peer, got)
+			}
+		}
+	}
+	for _, list := range []string{
+		"", "proxy", "10.0.0.0/33", "fe80::1%eth0", // not addresses
+		"0.0.0.0/0", "::/0", "0.0.0.0/1,128.0.0.0/1", "10.0.0.0/8,0.0.0.0/1,128.0.0.0/2,192.0.0.0/2", "::/1,8000::/1", "::ffff:0:0/96", // everybody
+	} {
+		var p guard.Proxies
+		if err := p.Decode(list); err == nil {
+			t.Errorf("%q is taken", list)
+		}
+	}
+}
+
+// TestClient: whom X-Forwarded-For names, with or without ports, as the proxies write it.
+func TestClient(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		lines []string
+		want  string
+	}{
+		{"none", nil, "10.0.0.1"},
+		{"one", []string{"203.0.113.7"}, "203.0.113.7"},
+		{"with a port", []string{"203.0.113.7:51234"}, "203.0.113.7"},
+		{"IPv6", []string{"2001:db8::7"}, "2001:db8::7"},
+		{"IPv6 in brackets", []string{"[2001:db8::7]"}, "2001:db8::7"},
+		{"IPv6 with a port", []string{"[2001:db8::7]:443"}, "2001:db8::7"},
+		{"IPv4 in IPv6", []string{"::ffff:203.0.113.7"}, "203.0.113.7"},
+		{"what the client made up stands in front", []string{"198.51.100.1, 203.0.113.7"}, "203.0.113.7"},
+		{"a proxy in between", []string{"203.0.113.7, 10.0.0.2"}, "203.0.113.7"},
+		{"a proxy in between, with a port", []string{"203.0.113.7:51234, 10.0.0.2:8080"}, "203.0.113.7"},
+		{"two lines", []string{"203.0.113.7", "10.0.0.2"}, "203.0.113.7"},
+		{"two lines, the first made up", []string{"198.51.100.1", "203.0.113.7, 10.0.0.2"}, "203.0.113.7"},
+		{"nothing but proxies", []string{"10.0.0.3, 10.0.0.2"}, "10.0.0.3"},
+		{"a word that ends the search", []string{"198.51.100.1, unknown, 10.0.0.2"}, "10.0.0.2"},
+		{"nothing that can be read", []string{"unknown"}, "10.0.0.1"},
+		{"an empty line", []string{""}, "10.0.0.1"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := httptest.NewRequestWithContext(t.Context(), "POST", "/", nil)
+			r.RemoteAddr, r.Header["X-Forwarded-For"] = "10.0.0.1:1", test.lines
+			p := guard.Proxies{netip.MustParsePrefix("10.0.0.0/8")}
+			if got := p.Client(r); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+			r.RemoteAddr = "192.0.2.9:1"
+			if got := p.Client(r); got != "192.0.2.9" {
+				t.Errorf("not by a proxy: got %s", got)
+			}
+		})
+	}
+}
+
+// TestWarnings: what is allowed, and seldom meant.
+func TestWarnings(t *testing.T) {
+	_, line := newKey(t, "backend")
+	writable := keysFile(t, line)
+	if err := os.Chmod(writable, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	const bySubject = `request.role == 0 || caller.subject == "backend"`
+	for _, test := range []struct {
+		name string
+		c    guard.Config
+		want string // empty: none
+	}{
+		{"one method", guard.Config{APIKeys: line, Policy: bySubject}, ""},
+		{"several methods, and the policy asks for none", guard.Config{APIKeys: line, ProxyHeader: "X-User", Policy: bySubject}, "never at caller.method"},
+		{"several methods, and the policy asks", guard.Config{APIKeys: line, ProxyHeader: "X-User", Policy: bySubject + ` && caller.method == "api_key"`}, ""},
+		{"several methods, and the policy asks for nobody", guard.Config{APIKeys: line, ProxyHeader: "X-User", Policy: "request.role == 0"}, ""},
+		{"a file that others can write", guard.Config{APIKeysFile: writable}, "AUTH_API_KEYS_FILE"},
+		{"a policy that others can write", guard.Config{PolicyFile: policyFile(t, "true", 0o602)}, "AUTH_POLICY_FILE"},
+		{"files that others can read", guard.Config{PolicyFile: policyFile(t, "true", 0o644)}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := strings.Join(newGuard(t, test.c, clock, "10.0.0.1").Warnings(), "\n")
+			if (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func policyFile(t *testing.T, text string, mode os.FileMode) string {
+	t.Helper()
+	file := keysFile(t, text)
+	if err := os.Chmod(file, mode); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// TestPolicyFileIsReadAgain: a policy takes effect without a restart, and one that is broken leaves the last good one.
+func TestPolicyFileIsReadAgain(t *testing.T) {
+	file := keysFile(t, "false")
+	g := newGuard(t, guard.Config{PolicyFile: file}, clock)
+	ticks, told := make(chan time.Time), make(chan error)
+	g.Run(t.Context(), guard.Background{Ticks: func() <-chan time.Time { return ticks }, Policy: func(err error) { told <- err }})
+	for _, change := range []struct {
+		text    string
+		bad     string // what is said of it; empty where it is taken
+		allowed bool
+	}{
+		{"true", "", true},
+		{"request.rol == 0", "undefined field", true},
+		{" ", "the file is empty", true},
+		{"request.role == 1", "", false},
+		{"request.role == 0", "", true},
+	} {
+		write(t, file, change.text)
+		ticks <- time.Time{}
+		ticks <- time.Time{}
+		if err := <-told; (err == nil) != (change.bad == "") || !strings.Contains(fmt.Sprint(err), change.bad) {
+			t.Errorf("%q: told %v", change.text, err)
+		}
+		request := requestFor(t, nil)
+		if _, err := g.Grant(t.Context(), newSigner(), &guard.Caller{Method: guard.None}, &request); (err == nil) != change.allowed {
+			t.Errorf("%q: %v", change.text, err)
+		}
 	}
 }

@@ -23,13 +23,9 @@ type Policy struct {
 	variable string
 }
 
-// NewPolicy compiles and type-checks the configuration's policy; without one it returns nil. Its error points at the
-// mistake.
-func NewPolicy(c Config) (*Policy, error) {
-	text, variable, err := c.expression()
-	if text == "" || err != nil {
-		return nil, err
-	}
+// NewPolicy compiles and type-checks the text of a policy. Its error points at the mistake, and names the variable that the
+// text is from.
+func NewPolicy(variable, text string) (*Policy, error) {
 	env, err := policyEnv()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", variable, err)

@@ -13,10 +13,14 @@ import (
 	"videosdk-auth-endpoint/signer"
 )
 
-// grant is what the signer makes of a request with these properties.
-func grant(t testing.TB, properties map[string]any) *signer.Grant {
+// newSigner returns a signer with the default settings.
+func newSigner() *signer.HS256 {
+	return signer.New(signer.Config{Backdate: 30 * time.Second, DefaultTTL: 2 * time.Hour, MaxTTL: 48 * time.Hour}, signer.Credentials{Key: "key", Secret: "secret"}, clock)
+}
+
+// requestFor is a participant's request with these properties.
+func requestFor(t testing.TB, properties map[string]any) signer.Request {
 	t.Helper()
-	s := signer.New(signer.Config{Backdate: 30 * time.Second, DefaultTTL: 2 * time.Hour, MaxTTL: 48 * time.Hour}, signer.Credentials{Key: "key", Secret: "secret"}, clock)
 	var r signer.Request
 	r.Set("role", signer.Value{Kind: signer.KindNumber, Number: 0})
 	r.Set("sessionName", signer.Value{Kind: signer.KindString, String: "acme-algebra"})
@@ -32,7 +36,14 @@ func grant(t testing.TB, properties map[string]any) *signer.Grant {
 			t.Fatalf("no property %s", name)
 		}
 	}
-	g, err := s.Validate(t.Context(), &r)
+	return r
+}
+
+// grant is what the signer makes of a request with these properties.
+func grant(t testing.TB, properties map[string]any) *signer.Grant {
+	t.Helper()
+	r := requestFor(t, properties)
+	g, err := newSigner().Validate(t.Context(), &r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +52,7 @@ func grant(t testing.TB, properties map[string]any) *signer.Grant {
 
 func newPolicy(t testing.TB, text string) *guard.Policy {
 	t.Helper()
-	policy, err := guard.NewPolicy(guard.Config{Policy: text})
+	policy, err := guard.NewPolicy("AUTH_POLICY", text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +140,7 @@ func TestPolicyMistakesShowTheirPlace(t *testing.T) {
 		{"too long", strings.Repeat(" ", 65<<10) + "true", "exceeds limit"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := guard.NewPolicy(guard.Config{Policy: test.policy})
+			_, err := guard.NewPolicy("AUTH_POLICY", test.policy)
 			if err == nil || !strings.HasPrefix(err.Error(), "AUTH_POLICY: ") || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %s", err, test.want)
 			}
@@ -172,11 +183,11 @@ func TestDocumentedPolicies(t *testing.T) {
 		request      map[string]any
 		allowed      bool
 	}{
-		{"A classroom.", "a teacher hosts", teacher, map[string]any{"sessionName": "algebra", "role": 1, "userIdentity": "alice"}, true},
-		{"A classroom.", "a pupil joins", pupil, map[string]any{"sessionName": "algebra", "userIdentity": "alice"}, true},
-		{"A classroom.", "a pupil hosts", pupil, map[string]any{"sessionName": "algebra", "role": 1, "userIdentity": "alice"}, false},
-		{"A classroom.", "another course", teacher, map[string]any{"sessionName": "biology", "userIdentity": "alice"}, false},
-		{"A classroom.", "another's name", pupil, map[string]any{"sessionName": "algebra", "userIdentity": "bob"}, false},
+		{"A classroom.", "a teacher hosts", teacher, map[string]any{"sessionName": "algebra", "role": 1, "userKey": "alice"}, true},
+		{"A classroom.", "a pupil joins", pupil, map[string]any{"sessionName": "algebra", "userKey": "alice"}, true},
+		{"A classroom.", "a pupil hosts", pupil, map[string]any{"sessionName": "algebra", "role": 1, "userKey": "alice"}, false},
+		{"A classroom.", "another course", teacher, map[string]any{"sessionName": "biology", "userKey": "alice"}, false},
+		{"A classroom.", "another's name", pupil, map[string]any{"sessionName": "algebra", "userKey": "bob"}, false},
 		{"A telehealth visit.", "the clinician hosts", clinician, visit(map[string]any{"role": 1}), true},
 		{"A telehealth visit.", "the patient joins", patient, visit(nil), true},
 		{"A telehealth visit.", "the patient hosts", patient, visit(map[string]any{"role": 1}), false},

@@ -145,7 +145,7 @@ func start(t testing.TB, c guard.Config, trusted ...string) (*guard.Guard, <-cha
 	t.Helper()
 	g := newGuard(t, c, clock, trusted...)
 	fetched := make(chan error, 100)
-	g.Run(t.Context(), guard.Background{Transport: http.DefaultTransport, KeySet: func(err error) { fetched <- err }})
+	g.Run(t.Context(), guard.Background{Transport: http.DefaultTransport, Ticks: func() <-chan time.Time { return nil }, KeySet: func(err error) { fetched <- err }})
 	return g, fetched
 }
 

@@ -20,6 +20,7 @@ const (
 	Lifetime        Reason = "lifetime"
 	UnknownAPIKey   Reason = "unknown_api_key"
 	UntrustedProxy  Reason = "untrusted_proxy"
+	CrossOrigin     Reason = "cross_origin"     // a page of another site made a browser send its visitor's cookie
 	KeysUnavailable Reason = "keys_unavailable" // the provider's key set was not fetched yet
 	Identity        Reason = "identity"         // the caller has no name that can be in a token
 	PolicyDenied    Reason = "policy"           // the policy is false
@@ -46,6 +47,7 @@ var reasons = []struct {
 	{Lifetime, "must be a token that expires sooner"},
 	{UnknownAPIKey, "must be an API key that is known here"},
 	{UntrustedProxy, "must come through the sign-in proxy"},
+	{CrossOrigin, ""},
 	{KeysUnavailable, ""},
 	{Identity, ""},
 	{PolicyDenied, ""},

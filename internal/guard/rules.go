@@ -4,59 +4,79 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 
+	"videosdk-auth-endpoint/internal/files"
 	"videosdk-auth-endpoint/signer"
 )
 
 // Rules say what a caller may have. They need no credentials and no connection, so that a pipeline can try them.
 type Rules struct {
 	config Config
-	policy *Policy // nil without one
+	text   string                 // of the policy, when it was read first
+	policy atomic.Pointer[Policy] // nil without one
 }
 
 // NewRules compiles the policy. Its error points at the mistake.
 func NewRules(c Config) (*Rules, error) {
-	policy, err := NewPolicy(c)
+	text, err := c.policyText()
+	if err != nil || text == "" {
+		return &Rules{config: c}, err
+	}
+	policy, err := NewPolicy(c.policyVariable(), text)
 	if err != nil {
 		return nil, err
 	}
-	return &Rules{c, policy}, nil
+	r := &Rules{config: c, text: text}
+	r.policy.Store(policy)
+	return r, nil
+}
+
+// run reads AUTH_POLICY_FILE at each tick. A policy that can't be read or doesn't compile leaves the last good one in use.
+func (r *Rules) run(ctx context.Context, b Background) {
+	if r.config.PolicyFile == "" {
+		return
+	}
+	use := func(text string) {
+		policy, err := NewPolicy(r.config.policyVariable(), text)
+		if err == nil {
+			r.policy.Store(policy)
+		}
+		b.Policy(err)
+	}
+	files.Watch(ctx, b.Ticks(), r.text, r.config.policyText, use, b.Policy)
 }
 
 // HasPolicy says whether there is a policy to ask.
-func (r *Rules) HasPolicy() bool { return r.policy != nil }
+func (r *Rules) HasPolicy() bool { return r.policy.Load() != nil }
 
 // Denies says that a caller who is known may be denied a token.
-func (r *Rules) Denies() bool { return r.policy != nil || r.config.IdentityClaim != "" }
+func (r *Rules) Denies() bool { return r.HasPolicy() || r.config.IdentityClaim != "" }
 
-// IdentityProperty is the property that users' own names go to, whatever they send; empty where requests name users.
-func (r *Rules) IdentityProperty() string {
-	if r.config.IdentityClaim == "" {
-		return ""
-	}
-	return r.config.IdentityProperty
+// Pins says that a person's own name takes the place of what a request sends for that property.
+func (r *Rules) Pins(property string) bool {
+	return r.config.IdentityClaim != "" && slices.Contains(identityProperties, property)
 }
 
 // Grant is the one way from a request to what its token will say: a user's own name takes its place, the signer's rules
 // are checked, and the policy is asked about exactly what will be signed. Its error is a *RefusalError or the signer's.
 func (r *Rules) Grant(ctx context.Context, s signer.Signer, c *Caller, request *signer.Request) (*signer.Grant, error) {
-	identity, value, err := r.config.Identity(c)
+	pinned, err := r.config.identify(c, request)
 	if err != nil {
 		return nil, fmt.Errorf("identify: %w", err)
 	}
-	if identity != "" {
-		request.Set(identity, signer.Value{Kind: signer.KindString, String: value})
-	}
 	grant, err := s.Validate(ctx, request)
 	if err != nil {
-		if reason, broken := brokenRule(err, identity); broken {
+		identity := r.config.IdentityProperty
+		if reason, broken := brokenRule(err, identity); pinned && broken {
 			// nothing that the client could send would help
 			return nil, &RefusalError{Reason: Identity, Detail: "it sets " + identity + ", which " + reason}
 		}
 		return nil, fmt.Errorf("validate: %w", err)
 	}
-	if r.policy != nil {
-		if err := r.policy.Allow(c, grant); err != nil {
+	if policy := r.policy.Load(); policy != nil {
+		if err := policy.Allow(c, grant); err != nil {
 			return nil, fmt.Errorf("policy: %w", err)
 		}
 	}

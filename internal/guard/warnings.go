@@ -1,0 +1,34 @@
+package guard
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+)
+
+// Warnings say what is allowed by the configuration, and is seldom meant. Each is a whole sentence.
+func (g *Guard) Warnings() []string {
+	var warnings []string
+	policy := g.policy.Load()
+	if policy != nil && len(g.Methods()) > 1 && policy.asks("subject") && !policy.asks("method") {
+		warnings = append(warnings, "The policy looks at caller.subject and never at caller.method, although callers are known in several ways: "+
+			"a user of the same name as an API key is then given what the key is given. Compare caller.method too.")
+	}
+	for _, file := range []struct{ variable, path string }{
+		{"AUTH_API_KEYS_FILE", g.config.APIKeysFile}, {"AUTH_POLICY_FILE", g.config.PolicyFile},
+	} {
+		if othersCanWrite(file.path) {
+			warnings = append(warnings, fmt.Sprintf("Others than its owner can write the file of %s, and so decide who gets tokens. Take that right away: chmod go-w.", file.variable))
+		}
+	}
+	return warnings
+}
+
+// othersCanWrite says that the file's group, or everybody, may write it. Windows has no such rights.
+func othersCanWrite(path string) bool {
+	if path == "" || runtime.GOOS == "windows" {
+		return false
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().Perm()&0o022 != 0
+}
