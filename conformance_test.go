@@ -218,6 +218,7 @@ func TestDifferences(t *testing.T) {
 		{"a vendor's JSON", "POST", "/", map[string]string{"Content-Type": "application/vnd.api+json"}, `{"sessionName":"a","role":1}`, 200, nil},
 		{"bytes that are not UTF-8", "POST", "/", json, "{\"sessionName\":\"M\xf6ller\",\"role\":1}", 400, []string{"sessionName"}},
 		{"a compressed body", "POST", "/", map[string]string{"Content-Encoding": "gzip"}, `{"sessionName":"a","role":1}`, 415, []string{"Content-Encoding"}},
+		{"settings under their claims' names", "POST", "/", json, `{"sessionName":"a","role":1,"geo_regions":"","sessionkey":"null"}`, 200, nil},
 		{"a string at the top", "POST", "/", json, `"a"`, 400, []string{"body"}},
 		{"body over 100 KiB", "POST", "/", json, strings.Repeat(" ", 100<<10) + "{}", 413, []string{"body"}},
 		{"body of 100 KiB", "POST", "/", json, fmt.Sprintf("%-*s", 100<<10, `{"sessionName":"a","role":1}`), 200, nil},

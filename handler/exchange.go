@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"strings"
 	"sync"
 
+	"videosdk-auth-endpoint/internal/ascii"
 	"videosdk-auth-endpoint/telemetry"
 )
 
@@ -66,13 +66,8 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // writes Root=1-67891233-abcdef;Parent=…;Sampled=1, ASP.NET 0HLFQK4VQ1V8G:00000001, others use base64.
 func requestID(r *http.Request) string {
 	id := r.Header.Get("X-Request-Id")
-	if id == "" || len(id) > 128 {
+	if id == "" || len(id) > 128 || !ascii.Only(id, "-_.=:;+/") {
 		return newID()
-	}
-	for _, b := range []byte(id) {
-		if (b < '0' || b > '9') && (b < 'A' || b > 'Z') && (b < 'a' || b > 'z') && strings.IndexByte("-_.=:;+/", b) < 0 {
-			return newID()
-		}
 	}
 	return id
 }

@@ -5,22 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 
 	"videosdk-auth-endpoint/internal/guard"
 	"videosdk-auth-endpoint/signer"
 )
-
-// problem is the answer to every request that fails, whatever the reason.
-type problem struct {
-	Errors []fault `json:"errors"`
-}
-
-// fault names what is wrong: a property of the request, or the part of the HTTP request that is to blame.
-type fault struct {
-	Property string `json:"property"`
-	Reason   string `json:"reason"`
-}
 
 // limits are the settings that explanations name.
 type limits struct {
@@ -28,8 +18,6 @@ type limits struct {
 	bodyLimit int64
 	wanted    string // what a client must send to be known
 }
-
-func one(property, reason string) []fault { return []fault{{property, reason}} }
 
 var errNothingHere = errors.New("nothing is served on this path")
 
@@ -57,6 +45,17 @@ func explainInvalid(_ limits, err error, _ http.Header) []fault {
 		return one("body", "must be as long as announced: the connection broke")
 	}
 	return nil
+}
+
+// warningsOf are an invalid request's lost settings that the errors do not name.
+func warningsOf(err error) []fault {
+	invalid, ok := errors.AsType[*signer.ValidationError](err)
+	if !ok {
+		return nil
+	}
+	return warnings(slices.DeleteFunc(slices.Clone(invalid.Misnamed), func(m signer.Misnamed) bool {
+		return slices.ContainsFunc(invalid.Violations, func(v signer.Violation) bool { return v.Property == m.Meant })
+	}))
 }
 
 // refusal is the error's, or an empty one.

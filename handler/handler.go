@@ -108,7 +108,7 @@ func (h *Handler) fail(x *exchange) {
 	status, faults := h.limits.explain(x.Err, x.Header())
 	if x.Request.Method == http.MethodHead {
 		x.WriteHeader(status)
-	} else if err := x.sendJSON(status, problem{faults}); err != nil {
+	} else if err := x.sendJSON(status, problem{faults, warningsOf(x.Err)}); err != nil {
 		h.log.Debug().Ctx(x.Request.Context()).Err(err).Msg("answer not written")
 	}
 }

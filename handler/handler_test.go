@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -157,7 +158,13 @@ func TestErrors(t *testing.T) {
 				`{"property":"expirationSeconds","reason":"must be a whole number from 1800 to 172800, got a number out of range"},` +
 				`{"property":"userIdentity","reason":"must be a string of at most 36 characters, got a number"}]}`,
 		},
-		{"names match by case", "POST", "/token", nil, `{"sessionName":"a","Role":1,"ROLE":1}`, 400, `{"errors":[{"property":"role","reason":"must be 0 or 1, got nothing"}]}`},
+		{"names match by case", "POST", "/token", nil, `{"sessionName":"a","Role":1,"ROLE":1}`, 400, `{"errors":[{"property":"role","reason":"must be 0 or 1, got Role: did you mean role?"}]}`},
+		{
+			"names that are not ours", "POST", "/token", nil, `{"session_name":"a","role":5,"geo_regions":"US"}`, 400,
+			`{"errors":[{"property":"role","reason":"must be 0 or 1, got a number out of range"},` +
+				`{"property":"sessionName","reason":"must be a string of 1 to 200 characters, got session_name: did you mean sessionName?"}],` +
+				`"warnings":[{"property":"geo_regions","reason":"is not known: did you mean geoRegions?"}]}`,
+		},
 		{"the last of a repeated name counts", "POST", "/token", nil, `{"sessionName":"a","role":1,"role":2}`, 400, `{"errors":[{"property":"role","reason":"must be 0 or 1, got a number out of range"}]}`},
 		{"broken JSON", "POST", "/token", nil, `{"sessionName":}`, 400, `{"errors":[{"property":"body","reason":"must be valid JSON: missing value after object name at byte 15"}]}`},
 		{"cut JSON", "POST", "/token", nil, `{"sessionName":`, 400, `{"errors":[{"property":"body","reason":"must be valid JSON: unexpected EOF at byte 15"}]}`},
@@ -378,6 +385,40 @@ func TestConcurrentRequests(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+// TestLostSettings: a token comes with what is not in it because its name is not known. The body is what Zoom's Android
+// quickstarts send.
+func TestLostSettings(t *testing.T) {
+	h, log := newHandler(t, newSigner(t))
+	a := send(t, "POST", serve(t, h.Public), nil, strings.NewReader(`{"sessionName":"a","role":1,"userIdentity":"null","sessionkey":"null","geo_regions":"US",`+
+		`"cloud_recording_option":1,"cloud_recording_election":"","telemetry_tracking_id":null,"video_webrtc_mode":"null","audio_webrtc_mode":1}`))
+	var answer struct {
+		Signature string
+		Warnings  []struct{ Property, Reason string }
+	}
+	if err := json.Unmarshal([]byte(a.body), &answer); err != nil || a.status != 200 || a.header.Get("Content-Type") != "application/json; charset=utf-8" {
+		t.Fatalf("%d %v %s", a.status, a.header, a.body)
+	}
+	claims := claimsOf(t, a.body)
+	if want := []string{"app_key", "exp", "iat", "role_type", "tpc", "user_identity", "version"}; !slices.Equal(slices.Sorted(maps.Keys(claims)), want) {
+		t.Errorf("claims %v, want %v", claims, want)
+	}
+	var lost []string
+	for _, w := range answer.Warnings {
+		lost = append(lost, w.Property+" "+w.Reason)
+	}
+	if want := []string{
+		"sessionkey is not known: did you mean sessionKey?", "geo_regions is not known: did you mean geoRegions?",
+		"cloud_recording_option is not known: did you mean cloudRecordingOption?", "cloud_recording_election is not known: did you mean cloudRecordingElection?",
+		"telemetry_tracking_id is not known: did you mean telemetryTrackingId?", "video_webrtc_mode is not known: did you mean videoWebRtcMode?",
+		"audio_webrtc_mode is not known: did you mean audioWebRtcMode?",
+	}; !slices.Equal(lost, want) {
+		t.Errorf("warnings %q, want %q", lost, want)
+	}
+	if line := lastLine(t, log); !strings.Contains(fmt.Sprint(line["misnamed"]), "sessionKey geoRegions cloudRecordingOption") {
+		t.Errorf("log %v", line)
+	}
 }
 
 func TestTokensAreNotCached(t *testing.T) {

@@ -85,7 +85,7 @@ func (a *api) failure(f failure) member {
 	for i, err := range f.examples {
 		header := http.Header{}
 		_, faults := a.limits.explain(err, header)
-		cases = append(cases, examples(faults[0].Property, problem{faults})...)
+		cases = append(cases, examples(faults[0].Property, problem{Errors: faults})...)
 		for _, known := range headers {
 			if i == 0 && header.Get(known.name) != "" {
 				sent = append(sent, member{known.name, ref("headers/" + known.name)})

@@ -22,7 +22,7 @@ func tokenRequest(properties []signer.Property, pinned func(property string) boo
 	}
 	return object{
 		{"type", "object"},
-		{"description", "Names are case-sensitive, unknown ones are ignored, the last of a repeated one counts, and null is an error. " +
+		{"description", "Names are case-sensitive, unknown ones are ignored (the answer warns of those that are nearly right), the last of a repeated one counts, and null is an error. " +
 			"A length counts UTF-16 code units, as JavaScript does, where maxLength counts code points: text with emoji may be too long although this schema allows it. " +
 			"White space within geoRegions is dropped, even where this schema does not allow it."},
 		{"required", required},
@@ -100,7 +100,10 @@ var (
 	tokenSchema = object{
 		{"type", "object"},
 		{"required", []string{"signature"}},
-		{"properties", object{{"signature", object{{"type", "string"}, {"pattern", `^[\w-]+\.[\w-]+\.[\w-]+$`}, {"description", "the signed JWT"}}}}},
+		{"properties", object{
+			{"signature", object{{"type", "string"}, {"pattern", `^[\w-]+\.[\w-]+\.[\w-]+$`}, {"description", "the signed JWT"}}},
+			warningsSchema,
+		}},
 	}
 	errorsSchema = object{
 		{"type", "object"},
@@ -116,8 +119,14 @@ var (
 					{"reason", object{{"type", "string"}, {"description", "what was expected, and what came instead"}}},
 				}},
 			}},
-		}}}},
+		}}, warningsSchema}},
 	}
+	// warningsSchema is in both: settings can be lost whether or not the request is valid.
+	warningsSchema = member{"warnings", object{
+		{"type", "array"},
+		{"description", "settings that were ignored because their names are not known, with the names that were probably meant; only where there are any"},
+		{"items", object{{"type", "object"}, {"required", []string{"property", "reason"}}}},
+	}}
 	headers = object{
 		{"X-Request-Id", object{{"description", "names this request in the endpoint's log; one that the request had is kept"}, {"schema", object{{"type", "string"}}}}},
 		{"WWW-Authenticate", object{{"description", "what is wrong with the credential"}, {"schema", object{{"type", "string"}}}}},

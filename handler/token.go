@@ -49,7 +49,7 @@ func (t *tokens) answer(x *exchange) (err error) {
 		return fmt.Errorf("sign: %w", err)
 	}
 	x.Grant = grant
-	sendToken(x, token.JWT)
+	sendToken(x, token.JWT, grant.Misnamed())
 	return nil
 }
 
@@ -62,10 +62,14 @@ var (
 	jsonTypes = []string{"application/json; charset=utf-8"}
 )
 
-// sendToken writes a token, which needs no escaping in JSON.
-func sendToken(x *exchange, jwt string) {
+// sendToken writes a token, and which settings are not in it. A token needs no escaping in JSON.
+func sendToken(x *exchange, jwt string, misnamed []signer.Misnamed) {
 	header := x.Header()
 	header["Cache-Control"], header["Content-Type"] = noStore, jsonTypes
+	if len(misnamed) > 0 {
+		_, _ = x.Write(object{{"signature", jwt}, {"warnings", warnings(misnamed)}}.json()) // when it fails, the client is gone
+		return
+	}
 	buffer := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(buffer)
 	buffer.Reset()

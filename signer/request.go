@@ -30,7 +30,9 @@ type Value struct {
 
 // Request is what the client asks for, property by property, not yet checked. The zero Request asks for nothing.
 type Request struct {
-	values [propertyCount]Value
+	values   [propertyCount]Value
+	unknown  int        // how many names were not known
+	misnamed []Misnamed // those of them that look like a property's, each property once
 }
 
 // Sent says whether the request has the property of that name.
@@ -44,6 +46,8 @@ func (r *Request) Set(name string, v Value) bool {
 	i, known := propertyIndex[name]
 	if known {
 		r.values[i] = v
+	} else {
+		r.noteUnknown(name)
 	}
 	return known
 }

@@ -13,46 +13,11 @@ import (
 	"unicode/utf8"
 )
 
-// Rule names the rule that a property broke; the set is closed, so that it can label a metric.
-type Rule string
-
-// The rules.
-const (
-	RuleRequired Rule = "required"
-	RuleType     Rule = "type"
-	RuleEncoding Rule = "encoding"
-	RuleLength   Rule = "length"
-	RuleRange    Rule = "range"
-	RuleRegion   Rule = "region"
-	// RuleCharacters is broken only where TOKEN_SESSION_NAMES asks for the characters that Zoom documents.
-	RuleCharacters Rule = "characters"
-)
-
-// Violation is one property that breaks a rule.
-type Violation struct {
-	Property string
-	Rule     Rule
-	// Reason says what was expected and what came instead; it holds no text of the client's.
-	Reason string
-}
-
-// ValidationError lists every property of a request that breaks a rule, each once.
-type ValidationError struct {
-	Violations []Violation
-}
-
-func (e *ValidationError) Error() string {
-	reasons := make([]string, len(e.Violations))
-	for i, v := range e.Violations {
-		reasons[i] = v.Property + " " + v.Reason
-	}
-	return strings.Join(reasons, "; ")
-}
-
 // Grant is a request that keeps every rule: exactly what its token will say. Only Validate makes one.
 type Grant struct {
 	lifetime time.Duration
 	claims   [propertyCount]claim
+	misnamed []Misnamed
 }
 
 type claim struct {
@@ -99,13 +64,19 @@ func (g *Grant) Value(property int) (value any, sent bool) {
 // Lifetime is the time from the token's iat to its exp.
 func (g *Grant) Lifetime() time.Duration { return g.lifetime }
 
+// Misnamed are the names that the request had for properties which the token does not have for that reason.
+func (g *Grant) Misnamed() []Misnamed { return g.misnamed }
+
 // Validate checks every property of the request. Its error is a *ValidationError.
 func (s *HS256) Validate(_ context.Context, r *Request) (*Grant, error) {
-	g := &Grant{lifetime: s.config.defaultTTL()}
+	g := &Grant{lifetime: s.config.defaultTTL(), misnamed: r.missed()}
 	var violations []Violation
 	for i := range s.properties {
 		p, v := &s.properties[i], &r.values[i]
-		if v.Kind == KindAbsent && !p.Required {
+		if v.Kind == KindAbsent {
+			if p.Required {
+				violations = append(violations, *p.violation(RuleRequired, r.gotInstead(p)))
+			}
 			continue
 		}
 		c, violation := p.check(v)
@@ -116,7 +87,7 @@ func (s *HS256) Validate(_ context.Context, r *Request) (*Grant, error) {
 		g.claims[i] = c
 	}
 	if violations != nil {
-		return nil, &ValidationError{violations}
+		return nil, &ValidationError{violations, g.misnamed}
 	}
 	if ttl := g.claims[expirationSeconds]; ttl.sent {
 		g.lifetime = time.Duration(ttl.number) * time.Second
@@ -139,9 +110,6 @@ func (g *Grant) resolveAliases() {
 }
 
 func (p *Property) check(v *Value) (claim, *Violation) {
-	if v.Kind == KindAbsent {
-		return claim{}, p.violation(RuleRequired, v.Kind.String())
-	}
 	if !isUTF8(v) {
 		return claim{}, &Violation{p.Name, RuleEncoding, "must be UTF-8, got bytes of another encoding"}
 	}

@@ -40,6 +40,13 @@ func (l *Log) request(r *Record, decision string) {
 		if key := g.UserKey(); key != "" {
 			e.Str("user_key", l.Name(key))
 		}
+		if misnamed := g.Misnamed(); len(misnamed) > 0 {
+			lost := zerolog.Arr()
+			for _, m := range misnamed {
+				lost.Str(m.Meant)
+			}
+			e.Array("misnamed", lost)
+		}
 	}
 	if r.Stack != nil {
 		e.Str("stack", string(r.Stack))

@@ -25,6 +25,7 @@ type Build struct{ Version, Revision string }
 type Metrics struct {
 	validations        map[string]prometheus.Counter           // by result
 	validationFailures map[signer.Violation]prometheus.Counter // by property and rule
+	misnamed           map[string]prometheus.Counter           // by property
 	validationDuration prometheus.Histogram
 	signatures         map[string]prometheus.Counter // by result
 	signingDuration    prometheus.Histogram
@@ -102,6 +103,7 @@ func NewMetrics(registry prometheus.Registerer, b Build) *Metrics {
 	m := &Metrics{
 		validations:        results(counter("videosdk_token_validations_total", "Token requests validated, by result.", "result"), resultValid, resultInvalid),
 		validationFailures: brokenRules(counter("videosdk_token_validation_failures_total", "Properties of token requests that broke a rule.", "property", "rule")),
+		misnamed:           results(counter("videosdk_token_misnamed_properties_total", "Settings that token requests have under a name that is not known, by the property that is probably meant.", "property"), propertyNames()...),
 		validationDuration: prometheus.NewHistogram(histogram("videosdk_token_validation_duration_seconds", "Time to validate a token request.", microseconds)),
 		signatures:         results(counter("videosdk_token_signatures_total", "Tokens signed, by result.", "result"), resultOK, resultError),
 		signingDuration:    prometheus.NewHistogram(histogram("videosdk_token_signing_duration_seconds", "Time to sign a token.", microseconds)),
@@ -158,6 +160,14 @@ func methodNames() []string {
 	all := make([]string, len(guard.Methods))
 	for i, m := range guard.Methods {
 		all[i] = m.Name
+	}
+	return all
+}
+
+func propertyNames() []string {
+	var all []string
+	for _, p := range signer.Properties() {
+		all = append(all, p.Name)
 	}
 	return all
 }

@@ -28,15 +28,23 @@ func (c counted) Validate(ctx context.Context, r *signer.Request) (*signer.Grant
 	c.m.validationDuration.Observe(time.Since(start).Seconds())
 	if err == nil {
 		c.m.validations[resultValid].Inc()
+		c.countMisnamed(grant.Misnamed())
 		return grant, nil
 	}
 	c.m.validations[resultInvalid].Inc()
 	if invalid, ok := errors.AsType[*signer.ValidationError](err); ok {
+		c.countMisnamed(invalid.Misnamed)
 		for _, v := range invalid.Violations {
 			c.m.validationFailures[signer.Violation{Property: v.Property, Rule: v.Rule}].Inc()
 		}
 	}
 	return grant, err
+}
+
+func (c counted) countMisnamed(names []signer.Misnamed) {
+	for _, m := range names {
+		c.m.misnamed[m.Meant].Inc()
+	}
 }
 
 func (c counted) Sign(ctx context.Context, g *signer.Grant) (signer.Token, error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -108,6 +109,24 @@ func TestEverySeriesExists(t *testing.T) {
 				t.Errorf("no %s", want)
 			}
 		}
+	}
+}
+
+// TestMisnamedProperties are counted by the property that is meant, which a client can't choose freely.
+func TestMisnamedProperties(t *testing.T) {
+	m, registry := newMetrics(t)
+	s := telemetry.Count(newSigner(t), m)
+	for _, properties := range []map[string]string{{"sessionName": "a", "role": "0", "geo_regions": "US"}, {"session_name": "a", "GEO_REGIONS": "US", "whatever": "x"}} {
+		_, _ = s.Validate(t.Context(), request(properties))
+	}
+	text := scrape(t, registry)
+	for property, want := range map[string]int{"geoRegions": 2, "sessionName": 1, "role": 0} {
+		if series := fmt.Sprintf("videosdk_token_misnamed_properties_total{property=%q} %d\n", property, want); !strings.Contains(text, series) {
+			t.Errorf("no %s", series)
+		}
+	}
+	if n := strings.Count(text, "\nvideosdk_token_misnamed_properties_total{"); n != len(signer.Properties()) {
+		t.Errorf("%d series, want one for each property", n)
 	}
 }
 

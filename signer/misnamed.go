@@ -1,0 +1,121 @@
+package signer
+
+import (
+	"slices"
+	"strings"
+)
+
+// Misnamed is a name in a request that is not known, and the property that it seems to mean.
+type Misnamed struct{ Got, Meant string }
+
+// More unknown names are not looked at, nor are longer ones: a stranger may send thousands.
+const (
+	maxUnknownNames      = 16
+	maxUnknownNameLength = 40
+)
+
+// otherNames are what people call a property, beside its claim. They are folded.
+var otherNames = [propertyCount][]string{
+	role:                {"userrole"},
+	sessionName:         {"session", "topic", "sessiontopic", "roomname"},
+	expirationSeconds:   {"exp", "expiration", "expiresin", "ttl"},
+	userIdentity:        {"identity", "userid"},
+	geoRegions:          {"region", "regions"},
+	telemetryTrackingID: {"trackingid"},
+	videoWebRTCMode:     {"videowebrtc"},
+	audioWebRTCMode:     {"audiowebrtc"},
+}
+
+// lookalikes are all names that are near a property's, in the properties' order.
+var lookalikes = func() (all []lookalike) {
+	for i, p := range properties {
+		for _, name := range append([]string{fold(p.Name), fold(p.Claim)}, otherNames[i]...) {
+			if name != "" {
+				all = append(all, lookalike{name, i})
+			}
+		}
+	}
+	return all
+}()
+
+type lookalike struct {
+	folded   string
+	property int
+}
+
+// noteUnknown remembers a name that is not known, if it looks like a property's.
+func (r *Request) noteUnknown(name string) {
+	if r.unknown++; r.unknown > maxUnknownNames || len(name) > maxUnknownNameLength {
+		return
+	}
+	if i, ok := meant(name); ok && !slices.ContainsFunc(r.misnamed, func(m Misnamed) bool { return m.Meant == properties[i].Name }) {
+		// a copy, so that the names which are known, of every other request, need none
+		r.misnamed = append(r.misnamed, Misnamed{strings.Clone(name), properties[i].Name})
+	}
+}
+
+// missed are the names that the request has in place of a property's own. Who sends both loses nothing.
+func (r *Request) missed() []Misnamed {
+	return slices.DeleteFunc(r.misnamed, func(m Misnamed) bool { return r.values[propertyIndex[m.Meant]].Kind != KindAbsent })
+}
+
+// gotInstead is what a request has in place of a property that it must have.
+func (r *Request) gotInstead(p *Property) string {
+	for _, m := range r.misnamed {
+		if m.Meant == p.Name {
+			return m.Got + ": did you mean " + p.Name + "?"
+		}
+	}
+	return KindAbsent.String()
+}
+
+// meant returns the place of the property that an unknown name seems to mean: by its letters and digits, whatever their
+// case and what stands between them, or by all of them but one.
+func meant(name string) (property int, ok bool) {
+	folded := fold(name)
+	if i := slices.IndexFunc(lookalikes, func(l lookalike) bool { return l.folded == folded }); i >= 0 {
+		return lookalikes[i].property, true
+	}
+	if len(folded) < 5 { // too short to tell a mistake from another word
+		return 0, false
+	}
+	if i := slices.IndexFunc(lookalikes, func(l lookalike) bool { return oneApart(l.folded, folded) }); i >= 0 {
+		return lookalikes[i].property, true
+	}
+	return 0, false
+}
+
+// fold leaves the letters, in lower case, and the digits of a name. It is empty for a name that has other characters than
+// those which people put between words.
+func fold(name string) string {
+	folded := make([]byte, 0, maxUnknownNameLength)
+	for _, b := range []byte(name) {
+		switch {
+		case b >= 'A' && b <= 'Z':
+			folded = append(folded, b+'a'-'A')
+		case b >= 'a' && b <= 'z' || b >= '0' && b <= '9':
+			folded = append(folded, b)
+		case b != '_' && b != '-' && b != '.' && b != ' ':
+			return ""
+		}
+	}
+	return string(folded)
+}
+
+// oneApart tells whether one letter more, less or another makes a of b.
+func oneApart(a, b string) bool {
+	if len(a) < len(b) {
+		a, b = b, a
+	}
+	if len(a)-len(b) > 1 {
+		return false
+	}
+	same := 0
+	for same < len(b) && a[same] == b[same] {
+		same++
+	}
+	if len(a) == len(b) {
+		return same == len(b) || a[same+1:] == b[same+1:]
+	}
+	return a[same+1:] == b[same:]
+}
