@@ -67,6 +67,8 @@ func run(ctx context.Context, args []string) error {
 func serve(ctx context.Context) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
 	// whoever read the log may have gone: lines are then dropped and counted, and tokens go on
 	signal.Ignore(syscall.SIGPIPE)
 
@@ -83,6 +85,7 @@ func serve(ctx context.Context) error {
 	h := handler.New(c.http, c.guard, observed, telemetry.NewRequests(o.metrics, o.tracing, o.log), telemetry.Handler(o.registry), o.log)
 	warn(o.log, c)
 	watch(ctx, c, tokens, o)
+	go ignore(hangups, o.log)
 	server, err := h.Listen(ctx)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -107,6 +110,13 @@ func watch(ctx context.Context, c config, tokens *signer.HS256, o *observability
 		APIKeys:   reload(o.log, "API keys", o.metrics.APIKeysRead, always),
 		Policy:    reload(o.log, "policy", o.metrics.PolicyRead, always),
 	})
+}
+
+// ignore keeps SIGHUP from ending the service. It comes from a terminal that is closed, from systemctl reload and from Nomad.
+func ignore(hangups <-chan os.Signal, log *telemetry.Log) {
+	for range hangups {
+		log.Info().Msgf("SIGHUP ignored: files of credentials and API keys are read again every %v anyway; the rest takes a restart", watchInterval)
+	}
 }
 
 // reload returns a function that counts and logs each reading of what changes, with the error of one that failed. Has says

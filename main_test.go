@@ -64,6 +64,7 @@ func TestConfigurationMistakes(t *testing.T) {
 			[]string{"PORT: want", "ADMIN_PORT: want", "TOKEN_PATH: want", "TOKEN_BACKDATE: want", "TOKEN_DEFAULT_TTL: want", "TOKEN_MAX_TTL: want", "CORS_ALLOWED_ORIGINS: want", "BODY_LIMIT: want", "TRUSTED_PROXIES: want", "LOG_LEVEL: want", "LOG_FORMAT: want", "SHUTDOWN_DELAY: want", "SHUTDOWN_TIMEOUT: want", "ZOOM_VIDEO_SDK_KEY: empty", "ZOOM_VIDEO_SDK_SECRET: empty"},
 		},
 		{"a default over the maximum", credentials("TOKEN_DEFAULT_TTL=2h", "TOKEN_MAX_TTL=1h"), []string{"TOKEN_DEFAULT_TTL: longer than TOKEN_MAX_TTL"}},
+		{"an address with a port", credentials("HOST=hidden:80"), []string{"HOST: want an address"}},
 		{"one port for both", credentials("PORT=4001", "ADMIN_PORT=4001"), []string{"ADMIN_PORT: want another port"}},
 		{"the path of health", credentials("TOKEN_PATH=/livez"), []string{"TOKEN_PATH: want another path"}},
 		{"a pattern for a path", credentials("TOKEN_PATH=/{app}"), []string{"TOKEN_PATH: want a path"}},
@@ -203,8 +204,18 @@ func TestAdminPort(t *testing.T) {
 		if a := send(t, http.MethodGet, split.Admin+path, nil, ""); a.status != 200 {
 			t.Errorf("%s on ADMIN_PORT: %d", path, a.status)
 		}
-		if a := send(t, http.MethodGet, split.URL+path, nil, ""); a.status != 404 {
-			t.Errorf("%s on PORT beside ADMIN_PORT: %d", path, a.status)
+		want := 200 // a platform asks for health on PORT
+		if path == "/metrics" {
+			want = 404
+		}
+		if a := send(t, http.MethodGet, split.URL+path, nil, ""); a.status != want {
+			t.Errorf("%s on PORT beside ADMIN_PORT: %d, want %d", path, a.status, want)
+		}
+	}
+	off := start(t, credentials("METRICS=false"))
+	for path, want := range map[string]int{"/metrics": 404, "/readyz": 200, "/livez": 200} {
+		if a := send(t, http.MethodGet, off.URL+path, nil, ""); a.status != want {
+			t.Errorf("%s with METRICS=false: %d, want %d", path, a.status, want)
 		}
 	}
 	if a := post(t, split.Admin+"/", `{"sessionName":"a","role":1}`); a.status != 404 {
@@ -214,6 +225,23 @@ func TestAdminPort(t *testing.T) {
 	for _, want := range []string{"videosdk_build_info{", "go_goroutines ", "process_resident_memory_bytes "} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("no %s in the metrics", want)
+		}
+	}
+}
+
+// TestHost: both ports listen on that address alone, and the health check asks there.
+func TestHost(t *testing.T) {
+	s := start(t, credentials("HOST=127.0.0.2", "ADMIN_PORT=0"))
+	for _, url := range []string{s.URL, s.Admin} { // of 127.0.0.1
+		if answer, err := http.Get(url + "/readyz"); err == nil {
+			answer.Body.Close()
+			t.Errorf("%s answers", url)
+		}
+	}
+	port := s.Admin[strings.LastIndex(s.Admin, ":")+1:]
+	for host, want := range map[string]int{"127.0.0.2": 0, "127.0.0.1": 1} {
+		if _, stderr, code := run(t, command(t, []string{"HOST=" + host, "ADMIN_PORT=" + port}, "healthcheck")); code != want {
+			t.Errorf("healthcheck with HOST=%s: exit code %d: %s", host, code, stderr)
 		}
 	}
 }
@@ -539,12 +567,45 @@ func TestShutdown(t *testing.T) {
 			t.Errorf("exit code %d", code)
 		}
 	})
-	t.Run("a second signal ends it at once", func(t *testing.T) {
+	t.Run("another signal ends it at once", func(t *testing.T) {
 		s := start(t, credentials("SHUTDOWN_DELAY=1h"))
 		s.Signal(t, syscall.SIGTERM)
 		s.Next(t, "draining")
-		s.Signal(t, syscall.SIGTERM)
+		s.Signal(t, os.Interrupt)
 		if code := s.Wait(t); code != 1 {
+			t.Errorf("exit code %d", code)
+		}
+	})
+	t.Run("the same signal ends it at once, but not within a second", func(t *testing.T) {
+		s := start(t, credentials("SHUTDOWN_DELAY=1h"))
+		first := time.Now()
+		s.Signal(t, syscall.SIGTERM)
+		ended := make(chan int)
+		go func() { ended <- s.Wait(t) }()
+		for again := time.Tick(100 * time.Millisecond); ; {
+			select {
+			case <-again:
+				_ = s.Cmd.Process.Signal(syscall.SIGTERM) // it may be gone
+				continue
+			case code := <-ended:
+				if took := time.Since(first); code != 1 || took < time.Second {
+					t.Errorf("exit code %d after %v", code, took)
+				}
+			}
+			break
+		}
+	})
+	t.Run("SIGHUP ends nothing", func(t *testing.T) {
+		s := start(t, credentials("SHUTDOWN_DELAY=0s"))
+		for range 2 {
+			s.Signal(t, syscall.SIGHUP)
+			if line := s.Next(t, "SIGHUP ignored: files of credentials and API keys are read again every 2s anyway; the rest takes a restart"); line == nil {
+				t.Fatal("the service has ended")
+			}
+		}
+		verify(t, post(t, s.URL, `{"sessionName":"a","role":1}`))
+		s.Signal(t, syscall.SIGTERM)
+		if code := s.Wait(t); code != 0 {
 			t.Errorf("exit code %d", code)
 		}
 	})

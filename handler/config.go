@@ -2,8 +2,10 @@ package handler
 
 import (
 	"errors"
-	"fmt"
 	"math"
+	"net"
+	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,7 +17,9 @@ import (
 // Config is what the environment sets of the HTTP side.
 type Config struct {
 	Port            uint16        `default:"4000"  desc:"the port that serves tokens; 0 takes a free one" envconfig:"PORT"`
-	AdminPort       *uint16       `desc:"a port of their own for health and metrics, which then leave PORT" envconfig:"ADMIN_PORT"`
+	AdminPort       *uint16       `desc:"a port for metrics, which then leave PORT, and for health, which answers on both" envconfig:"ADMIN_PORT"`
+	Host            string        `desc:"the address of this machine that both ports listen on, such as 127.0.0.1; without it all" envconfig:"HOST"`
+	Metrics         bool          `default:"true"   desc:"false serves no metrics, where PORT is public and the only port" envconfig:"METRICS"`
 	TokenPath       string        `default:"/"      desc:"the path of the token route" envconfig:"TOKEN_PATH"`
 	Origins         Origins       `default:"*"      desc:"the web origins that may read answers, comma-separated, or * for all; https://*.example.com is every subdomain" envconfig:"CORS_ALLOWED_ORIGINS"`
 	BodyLimit       Size          `default:"100KiB" desc:"the largest request body; B, kB, KiB, MB or MiB" envconfig:"BODY_LIMIT"`
@@ -36,7 +40,10 @@ func (c *Config) Validate() error {
 		wrong("TOKEN_PATH: want another path, that one serves health, metrics, the API's description or the playground")
 	}
 	if c.AdminPort != nil && *c.AdminPort == c.Port && c.Port != 0 {
-		wrong("ADMIN_PORT: want another port than PORT, or none to serve health and metrics on PORT")
+		wrong("ADMIN_PORT: want another port than PORT, or none to serve metrics on PORT")
+	}
+	if _, err := netip.ParseAddr(c.Host); err != nil && strings.ContainsAny(c.Host, ":/[] \t") {
+		wrong("HOST: want an address of this machine such as 127.0.0.1 or ::1, without a port")
 	}
 	if c.BodyLimit < 1 {
 		wrong("BODY_LIMIT: want at least 1B")
@@ -62,7 +69,15 @@ func (c *Config) HealthURL() string {
 	if c.AdminPort != nil {
 		port = *c.AdminPort
 	}
-	return fmt.Sprintf("http://127.0.0.1:%d%s", port, readyPath)
+	host := c.Host
+	if address, err := netip.ParseAddr(host); host == "" || err == nil && address.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + joinPort(host, port) + readyPath
+}
+
+func joinPort(host string, port uint16) string {
+	return net.JoinHostPort(host, strconv.Itoa(int(port)))
 }
 
 // Size is a number of bytes.

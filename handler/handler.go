@@ -15,7 +15,7 @@ import (
 
 // Handler answers the token route, health and metrics.
 type Handler struct {
-	// Public serves tokens, and health and metrics too where Admin is nil.
+	// Public serves tokens and health, and metrics too where Admin is nil.
 	Public http.Handler
 	// Admin serves health and metrics on a port of their own; nil without ADMIN_PORT.
 	Admin http.Handler
@@ -43,7 +43,7 @@ func New(c Config, g *guard.Guard, s signer.Signer, requests *telemetry.Requests
 	}
 	post := &tokens{g, h.crossOrigin, newLimiter(c.RateLimit, int(c.RateBurst)), s, int64(c.BodyLimit)}
 	description := &page{summary: "This description", mediaType: mediaJSON}
-	routes := newTable(c.TokenPath, c.Playground, answers{
+	routes := newTable(c.TokenPath, c.Playground, c.Metrics, answers{
 		token: post.answer, live: h.health.live, ready: h.health.ready,
 		metrics: func(x *exchange) error { metrics.ServeHTTP(x, x.Request); return nil },
 		about:   aboutPage(c.TokenPath), description: description,

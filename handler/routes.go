@@ -20,7 +20,7 @@ const (
 type route struct {
 	methods []string
 	path    string // empty where nothing is served
-	// admin routes are health and metrics: they move to ADMIN_PORT, and are neither traced nor open to web pages.
+	// admin routes are health and metrics. ADMIN_PORT serves them, and they are neither traced nor open to web pages.
 	admin bool
 	// statuses have a time series from the start.
 	statuses []int
@@ -37,7 +37,7 @@ type answers struct {
 // table is every route of the service. Echo, the metrics, the API's description and the tests are made of it.
 type table []*route
 
-func newTable(tokenPath string, playground bool, a answers) table {
+func newTable(tokenPath string, playground, metrics bool, a answers) table {
 	read, found := []string{http.MethodGet, http.MethodHead}, []int{http.StatusOK, http.StatusNotModified}
 	pages := map[string]*page{rootPath: a.about, tokenPath: a.about, descriptionPath: a.description}
 	if playground {
@@ -51,9 +51,11 @@ func newTable(tokenPath string, playground bool, a answers) table {
 		&route{methods: read, path: livePath, admin: true, statuses: found[:1], answer: a.live},
 		&route{methods: read, path: healthPath, admin: true, statuses: found[:1], answer: a.live},
 		&route{methods: read, path: readyPath, admin: true, statuses: []int{http.StatusOK, http.StatusServiceUnavailable}, answer: a.ready},
-		&route{methods: read, path: metricsPath, admin: true, statuses: found[:1], answer: a.metrics},
 		&route{methods: []string{http.MethodGet, http.MethodPost}, statuses: []int{http.StatusNotFound}, answer: func(*exchange) error { return errNothingHere }},
 	)
+	if metrics {
+		t = append(t, &route{methods: read, path: metricsPath, admin: true, statuses: found[:1], answer: a.metrics})
+	}
 	for _, path := range slices.Compact(t.paths()) {
 		o := &route{methods: []string{http.MethodOptions}, path: path, admin: t.at(path).admin, answer: allowed(t.allow(path))}
 		if path == tokenPath {
@@ -66,7 +68,7 @@ func newTable(tokenPath string, playground bool, a answers) table {
 
 // reserved says that a path is another route's, whatever is configured. The token route may share the root.
 func reserved(path string) bool {
-	other := newTable("", true, answers{}).at(path)
+	other := newTable("", true, true, answers{}).at(path)
 	return path != rootPath && other != nil
 }
 
@@ -75,10 +77,10 @@ func (t table) served() table {
 	return slices.DeleteFunc(slices.Clone(t), func(r *route) bool { return r.path == "" })
 }
 
-// split parts the routes by the port that serves them.
+// split parts the routes by the port that serves them. Health answers on both, since a platform may ask for it on PORT alone.
 func (t table) split() (public, admin table) {
 	for _, r := range t {
-		if !r.admin {
+		if r.path != metricsPath {
 			public = append(public, r)
 		}
 		if r.admin || r.path == "" {

@@ -42,7 +42,7 @@ func (h *Handler) Listen(ctx context.Context) (*Server, error) {
 
 func (h *Handler) listen(ctx context.Context, variable string, port uint16, handler http.Handler) (*endpoint, error) {
 	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", fmt.Sprintf(":%d", port))
+	listener, err := lc.Listen(ctx, "tcp", joinPort(h.config.Host, port))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", variable, err)
 	}
@@ -80,8 +80,8 @@ func (s *Server) AdminAddr() net.Addr {
 
 // Run serves until a signal or until the context ends, then drains: for SHUTDOWN_DELAY requests are still taken while
 // /readyz answers 503, then those under way have SHUTDOWN_TIMEOUT to end. SIGINT, a developer's Ctrl-C, and the context's
-// end skip the delay. A second signal ends everything at once. Health and metrics answer to the last. An error says that
-// requests were cut off or a port failed.
+// end skip the delay. A second signal ends everything at once, as quit says. Health and metrics answer to the last. An error
+// says that requests were cut off or a port failed.
 func (s *Server) Run(ctx context.Context, signals <-chan os.Signal) error {
 	failed := make(chan error, 2)
 	for _, e := range []*endpoint{s.public, s.admin} {
@@ -91,27 +91,46 @@ func (s *Server) Run(ctx context.Context, signals <-chan os.Signal) error {
 	}
 	why := "the context ended"
 	delay := time.Duration(0)
+	var first os.Signal
 	select {
 	case err := <-failed:
 		return errors.Join(fmt.Errorf("serve: %w", err), s.close())
 	case <-ctx.Done():
-	case signal := <-signals:
-		why = signal.String()
-		if signal != os.Interrupt {
+	case first = <-signals:
+		why = first.String()
+		if first != os.Interrupt {
 			delay = s.handler.config.ShutdownDelay
 		}
 	}
 	s.handler.health.draining.Store(true)
 	s.handler.log.Info().Str("signal", why).Stringer("delay", delay).Stringer("timeout", s.handler.config.ShutdownTimeout).Msg("draining")
-	return errors.Join(s.drain(context.WithoutCancel(ctx), delay, signals), s.close())
+	return errors.Join(s.drain(context.WithoutCancel(ctx), delay, quit(first, signals)), s.close())
+}
+
+// oneOrder is the time in which the same signal counts once. Tools such as timeout send a signal to the process and to its
+// group, so that it comes twice.
+const oneOrder = time.Second
+
+// quit returns a channel that closes on a second signal: on another one at once, on the same one not within oneOrder.
+func quit(first os.Signal, signals <-chan os.Signal) <-chan struct{} {
+	begun, order := time.Now(), make(chan struct{})
+	go func() {
+		for again := range signals {
+			if again != first || time.Since(begun) > oneOrder {
+				close(order)
+				return
+			}
+		}
+	}()
+	return order
 }
 
 var errSecondSignal = errors.New("a second signal")
 
-func (s *Server) drain(ctx context.Context, delay time.Duration, signals <-chan os.Signal) error {
+func (s *Server) drain(ctx context.Context, delay time.Duration, quit <-chan struct{}) error {
 	select {
 	case <-time.After(delay):
-	case <-signals:
+	case <-quit:
 		return fmt.Errorf("drain: %w", errSecondSignal)
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.handler.config.ShutdownTimeout)
@@ -124,7 +143,7 @@ func (s *Server) drain(ctx context.Context, delay time.Duration, signals <-chan 
 			return fmt.Errorf("drain: requests were still under way after SHUTDOWN_TIMEOUT: %w", err)
 		}
 		return nil
-	case <-signals:
+	case <-quit:
 		return fmt.Errorf("drain: %w", errSecondSignal)
 	}
 }

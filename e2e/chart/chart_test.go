@@ -391,6 +391,7 @@ func TestVariables(t *testing.T) {
 	}
 	// the chart has other values for these
 	own := []string{
+		"HOST", "METRICS", // a pod has its own address, and a port for metrics
 		"PORT", "ADMIN_PORT", // ports of the container are fixed; service.port is the one that clients see
 		"SHUTDOWN_DELAY", "SHUTDOWN_TIMEOUT", // shutdown gives the grace period too
 		"ZOOM_VIDEO_SDK_KEY", "ZOOM_VIDEO_SDK_SECRET", "ZOOM_VIDEO_SDK_KEY_FILE", "ZOOM_VIDEO_SDK_SECRET_FILE", // credentials

@@ -320,6 +320,9 @@ func TestConfigMistakes(t *testing.T) {
 		{"a claim of a proxy's user", func(c *guard.Config) {
 			c.Issuer, c.Audience, c.IdentityClaim, c.ProxyHeader = "", nil, "email", "X-User"
 		}, "10.0.0.0/8", "AUTH_IDENTITY_CLAIM: want sub"},
+		{"a keys file with a byte order mark", func(c *guard.Config) { c.APIKeysFile = keysFile(t, "\ufeff"+line) }, "", ""},
+		{"a keys file in UTF-16", func(c *guard.Config) { c.APIKeysFile = keysFile(t, "\xff\xfeb\x00") }, "", "AUTH_API_KEYS_FILE: the file is UTF-16"},
+		{"a directory for a keys file", func(c *guard.Config) { c.APIKeysFile = t.TempDir() }, "", "AUTH_API_KEYS_FILE: this is a directory"},
 		{"a keys file that is gone", func(c *guard.Config) { c.APIKeysFile = "/nowhere" }, "", "AUTH_API_KEYS_FILE: there is no such file"},
 		{"a keys file without keys", func(c *guard.Config) { c.APIKeysFile = keysFile(t, "# none") }, "", "AUTH_API_KEYS_FILE: holds no key"},
 		{"a key instead of its hash", func(c *guard.Config) { c.APIKeysFile = keysFile(t, line, "jobs vsk_hidden") }, "", "AUTH_API_KEYS_FILE: line 2: want the SHA-256"},
