@@ -93,6 +93,7 @@ fuzz: ## run each fuzz test for FUZZTIME
 	go test ./internal/guard -run '^$$' -fuzz FuzzAuthorization -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
 	go test ./internal/guard -run '^$$' -fuzz FuzzAPIKeysFile -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
 	go test ./internal/guard -run '^$$' -fuzz FuzzPolicy -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
+	go test ./internal/policytest -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
 
 vulncheck: ## look for known vulnerabilities in what is linked
 	$(GOVULNCHECK) ./...

@@ -13,6 +13,9 @@ import (
 
 // policy tries the policy on an example. It needs no credentials, so that a pipeline can run it.
 func policy(ctx context.Context, args []string) error {
+	if len(args) > 0 && args[0] == "test" {
+		return policyTest(ctx, args[1:])
+	}
 	flags := flag.NewFlagSet("policy", flag.ContinueOnError)
 	method := flags.String("method", guard.JWT.Name, "how the caller is known: jwt, api_key, proxy or none")
 	subject := flags.String("subject", "", "the caller's subject")

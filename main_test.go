@@ -333,6 +333,20 @@ func TestAPIKeyCommand(t *testing.T) {
 func TestPolicyCommand(t *testing.T) {
 	const teachers = `AUTH_POLICY=request.role == 0 || "teachers" in caller.claims.groups`
 	users := []string{teachers, "AUTH_ISSUER=https://id.example.com", "AUTH_AUDIENCE=app"}
+	policies, err := filepath.Abs("docs/policies.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// tests is a file of this test, with a policy that nobody hosts by, and one without a policy beside it
+	tests := func(test string) string {
+		dir := t.TempDir()
+		for name, policy := range map[string]string{"policy.yaml": "policy: request.role == 0\n", "none.yaml": ""} {
+			if err := os.WriteFile(dir+"/"+name, []byte("name: it\n"+policy+"tests:\n- "+test+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return dir + "/policy.yaml"
+	}
 	for _, c := range []struct {
 		name string
 		env  []string
@@ -351,6 +365,12 @@ func TestPolicyCommand(t *testing.T) {
 		{"another method", users, `--method|x`, 1, "--method: want jwt"},
 		{"something behind the flags", users, `x`, 1, `want flags, not "x"`},
 		{"help", nil, "--help", 0, "-claims"},
+		{"the documented policies' tests", nil, "test|" + policies, 0, "28 passed, 0 failed"},
+		{"tests that fail", nil, "test|" + tests(`{name: it, request: {sessionName: a, role: 1}, want: allowed}`), 1, "FAIL  it: it\n      want allowed\n      got  denied"},
+		{"tests of the environment's policy", users, "test|" + strings.Replace(tests(`{name: it, request: {sessionName: a, role: 0}, want: allowed}`), "policy.yaml", "none.yaml", 1), 0, "1 passed, 0 failed"},
+		{"a test with a mistake", nil, "test|" + tests(`{name: it, want: yes}`), 1, "want one of allowed"},
+		{"no file of tests", nil, "test", 1, "want one FILE"},
+		{"a file of tests that is gone", nil, "test|/nowhere", 1, "/nowhere: there is no such file"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			args := []string{"policy"}

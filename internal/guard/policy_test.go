@@ -1,10 +1,8 @@
 package guard_test
 
 import (
-	"maps"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -148,76 +146,19 @@ func TestPolicyMistakesShowTheirPlace(t *testing.T) {
 	}
 }
 
-// TestDocumentedPolicies: what docs/guard.md shows compiles, and does what it says.
+// TestDocumentedPolicies: the short policies in docs/guard.md compile. The long ones are docs/policies.yaml's, which has
+// tests of its own.
 func TestDocumentedPolicies(t *testing.T) {
 	text, err := os.ReadFile("../../docs/guard.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, policy := range regexp.MustCompile(`AUTH_POLICY='([^']*)'`).FindAllSubmatch(text, -1) {
+	policies := regexp.MustCompile(`AUTH_POLICY='([^']*)'`).FindAllSubmatch(text, -1)
+	for _, policy := range policies {
 		newPolicy(t, string(policy[1]))
 	}
-	policies := map[string]*guard.Policy{}
-	for _, match := range regexp.MustCompile(`(?s)\*\*([^*]+)\*\*[^*]*?`+"```cel\n(.*?)```").FindAllSubmatch(text, -1) {
-		policies[string(match[1])] = newPolicy(t, string(match[2]))
-	}
-	with := func(claims map[string]any) *guard.Caller {
-		return &guard.Caller{Method: guard.JWT, Subject: "alice", Claims: claims}
-	}
-	teacher := with(map[string]any{"groups": []any{"teachers"}, "courses": []any{"algebra"}})
-	pupil := with(map[string]any{"groups": []any{"pupils"}, "courses": []any{"algebra"}})
-	clinician := with(map[string]any{"visit": "17", "profession": "clinician"})
-	patient := with(map[string]any{"visit": "17", "profession": "none"})
-	acme := with(map[string]any{"tenant": "acme"})
-	admin := with(map[string]any{"tenant": "acme", "admin": true})
-	trick := with(map[string]any{"tenant": "acme:x"})
-	key := &guard.Caller{Method: guard.APIKey, Subject: "backend"}
-	visit := func(more map[string]any) map[string]any {
-		properties := map[string]any{"sessionName": "visit:17", "expirationSeconds": 3600, "geoRegions": "US"}
-		maps.Copy(properties, more)
-		return properties
-	}
-	for _, test := range []struct {
-		policy, name string
-		caller       *guard.Caller
-		request      map[string]any
-		allowed      bool
-	}{
-		{"A classroom.", "a teacher hosts", teacher, map[string]any{"sessionName": "algebra", "role": 1, "userKey": "alice"}, true},
-		{"A classroom.", "a pupil joins", pupil, map[string]any{"sessionName": "algebra", "userKey": "alice"}, true},
-		{"A classroom.", "a pupil hosts", pupil, map[string]any{"sessionName": "algebra", "role": 1, "userKey": "alice"}, false},
-		{"A classroom.", "another course", teacher, map[string]any{"sessionName": "biology", "userKey": "alice"}, false},
-		{"A classroom.", "another's name", pupil, map[string]any{"sessionName": "algebra", "userKey": "bob"}, false},
-		{"A telehealth visit.", "the clinician hosts", clinician, visit(map[string]any{"role": 1}), true},
-		{"A telehealth visit.", "the patient joins", patient, visit(nil), true},
-		{"A telehealth visit.", "the patient hosts", patient, visit(map[string]any{"role": 1}), false},
-		{"A telehealth visit.", "another visit", patient, visit(map[string]any{"sessionName": "visit:18"}), false},
-		{"A telehealth visit.", "the default lifetime is too long", patient, map[string]any{"sessionName": "visit:17", "geoRegions": "US"}, false},
-		{"A telehealth visit.", "a recording", clinician, visit(map[string]any{"role": 1, "cloudRecordingOption": 0}), false},
-		{"A telehealth visit.", "a recording of one", clinician, visit(map[string]any{"cloudRecordingElection": 1}), false},
-		{"An app with tenants.", "a user joins", acme, map[string]any{"sessionName": "acme:1"}, true},
-		{"An app with tenants.", "a user hosts", acme, map[string]any{"sessionName": "acme:1", "role": 1}, false},
-		{"An app with tenants.", "an admin hosts", admin, map[string]any{"sessionName": "acme:1", "role": 1}, true},
-		{"An app with tenants.", "another tenant", admin, map[string]any{"sessionName": "acme-labs:1"}, false},
-		{"An app with tenants.", "a tenant with the separator", trick, map[string]any{"sessionName": "acme:x:1"}, false},
-		{"Users and a backend.", "the backend hosts", key, map[string]any{"role": 1}, true},
-		{"Users and a backend.", "a user joins", pupil, nil, true},
-		{"Users and a backend.", "a user hosts", pupil, map[string]any{"role": 1}, false},
-		{"Open, but no hosts.", "somebody joins", &guard.Caller{Method: guard.None}, nil, true},
-		{"Open, but no hosts.", "somebody hosts", &guard.Caller{Method: guard.None}, map[string]any{"role": 1}, false},
-	} {
-		t.Run(test.policy+" "+test.name, func(t *testing.T) {
-			policy := policies[test.policy]
-			if policy == nil {
-				t.Fatalf("the page has no such policy; it has %v", slices.Collect(maps.Keys(policies)))
-			}
-			if err := policy.Allow(test.caller, grant(t, test.request)); test.allowed != (err == nil) {
-				t.Errorf("got %v", err)
-			}
-		})
-	}
-	if len(policies) != 5 {
-		t.Errorf("%d policies are shown, and 5 are tested", len(policies))
+	if len(policies) < 4 {
+		t.Errorf("%d policies: the test does not find them", len(policies))
 	}
 }
 

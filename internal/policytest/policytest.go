@@ -1,0 +1,217 @@
+// Package policytest tries policies on examples, as a pipeline does before a policy is deployed. Its files are YAML; their
+// format is in docs/guard.md.
+package policytest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"videosdk-auth-endpoint/internal/guard"
+	"videosdk-auth-endpoint/signer"
+)
+
+// Suite is one document of a file: a policy and examples of what it allows and what it doesn't.
+type Suite struct {
+	Name string `yaml:"name"`
+	// Policy is the policy to test; empty for the one that the environment sets.
+	Policy string `yaml:"policy"`
+	Tests  []Test `yaml:"tests"`
+}
+
+// Test is one example.
+type Test struct {
+	Name    string         `yaml:"name"`
+	Caller  Caller         `yaml:"caller"`
+	Request map[string]any `yaml:"request"`
+	// Want is one of the Answers.
+	Want string `yaml:"want"`
+	// Signed lists properties that the token must have, with their values. It needs not list all of them.
+	Signed map[string]any `yaml:"signed"`
+}
+
+// Caller is who makes the request.
+type Caller struct {
+	// Method is jwt unless it is set.
+	Method  string         `yaml:"method"`
+	Subject string         `yaml:"subject"`
+	Claims  map[string]any `yaml:"claims"`
+}
+
+// The answers that a test can want. Denied is the policy's answer, or that of a caller without a name that can be in a
+// token. Failed means that the policy could not be evaluated, which also denies; it is an answer of its own because it is
+// seldom meant. Invalid means that the request breaks a rule, whoever makes it.
+const (
+	Allowed = "allowed"
+	Denied  = "denied"
+	Failed  = "error"
+	Invalid = "invalid"
+)
+
+var answers = []string{Allowed, Denied, Failed, Invalid}
+
+// Parse reads a file. Its error says where the mistake is.
+func Parse(text []byte) ([]Suite, error) {
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(true)
+	var suites []Suite
+	for {
+		var s Suite
+		if err := d.Decode(&s); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return nil, fmt.Errorf("document %d: %w", len(suites)+1, err)
+		}
+		if err := s.validate(); err != nil {
+			return nil, fmt.Errorf("document %d: %w", len(suites)+1, err)
+		}
+		suites = append(suites, s)
+	}
+	if suites == nil {
+		return nil, errors.New("there is no test in the file")
+	}
+	return suites, nil
+}
+
+func (s *Suite) validate() error {
+	if len(s.Tests) == 0 {
+		return errors.New("tests: want at least one")
+	}
+	for i, test := range s.Tests {
+		wrong := func(field, want string) error { return fmt.Errorf("tests[%d] %q: %s: %s", i, test.Name, field, want) }
+		switch {
+		case test.Name == "":
+			return wrong("name", "want one")
+		case !slices.Contains(answers, test.Want):
+			return wrong("want", "want one of "+strings.Join(answers, ", "))
+		case test.Signed != nil && test.Want != Allowed:
+			return wrong("signed", "only a request that is allowed is signed")
+		case test.Caller.Method != "" && guard.MethodByName(test.Caller.Method) == nil:
+			return wrong("caller.method", "want jwt, api_key, proxy or none")
+		}
+		for _, properties := range []map[string]any{test.Request, test.Signed} {
+			for name := range properties {
+				if !slices.ContainsFunc(signer.Properties(), func(p signer.Property) bool { return p.Name == name }) {
+					return wrong(name, "no property of a request is called so")
+				}
+			}
+		}
+		if _, err := test.caller(); err != nil {
+			return wrong("caller.claims", err.Error())
+		}
+	}
+	return nil
+}
+
+// Run tries every test, and returns what differs from what is wanted, one text for each test that fails.
+func (s *Suite) Run(ctx context.Context, rules *guard.Rules, tokens signer.Signer) []string {
+	var failures []string
+	for i := range s.Tests {
+		if differences := s.Tests[i].run(ctx, rules, tokens); differences != nil {
+			failures = append(failures, s.Tests[i].Name+"\n      "+strings.Join(differences, "\n      "))
+		}
+	}
+	return failures
+}
+
+func (t *Test) run(ctx context.Context, rules *guard.Rules, tokens signer.Signer) (differences []string) {
+	caller, err := t.caller()
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var request signer.Request
+	for name, value := range t.Request {
+		request.Set(name, valueOf(value))
+	}
+	grant, err := rules.Grant(ctx, tokens, caller, &request)
+	if got, why := answer(err); got != t.Want {
+		return []string{"want " + t.Want, "got  " + got + why}
+	}
+	for i, p := range tokens.Properties() {
+		want, asked := t.Signed[p.Name]
+		if !asked {
+			continue
+		}
+		if got, _ := grant.Value(i); fmt.Sprint(got) != fmt.Sprint(want) {
+			differences = append(differences, fmt.Sprintf("%s: want %v, got %v", p.Name, want, got))
+		}
+	}
+	return differences
+}
+
+// answer puts the error of a grant into one of the answers, and says why.
+func answer(err error) (got, why string) {
+	refusal, refused := errors.AsType[*guard.RefusalError](err)
+	switch {
+	case err == nil:
+		return Allowed, ""
+	case !refused:
+		return Invalid, ": " + err.Error()
+	case refusal.Reason == guard.PolicyError:
+		return Failed, ": " + refusal.Detail
+	default:
+		return Denied, ": " + refusal.Detail
+	}
+}
+
+// caller is the caller as the service would know them: claims are JSON, and sub is a user's subject.
+func (t *Test) caller() (*guard.Caller, error) {
+	c := &guard.Caller{Method: guard.JWT, Subject: t.Caller.Subject}
+	if t.Caller.Method != "" {
+		c.Method = guard.MethodByName(t.Caller.Method)
+	}
+	if c.Method != guard.JWT {
+		return c, nil
+	}
+	claims := maps.Clone(t.Caller.Claims)
+	if claims == nil {
+		claims = map[string]any{}
+	}
+	if sub, ok := claims["sub"].(string); ok && c.Subject == "" {
+		c.Subject = sub
+	} else if claims["sub"] == nil {
+		claims["sub"] = c.Subject
+	}
+	text, err := json.Marshal(claims)
+	if err != nil {
+		return nil, errors.New("want values that JSON has")
+	}
+	c.Claims, err = guard.ParseClaims(text)
+	return c, err
+}
+
+// valueOf is a value as a request has it.
+func valueOf(value any) signer.Value {
+	switch value := value.(type) {
+	case nil:
+		return signer.Value{Kind: signer.KindNull}
+	case string:
+		return signer.Value{Kind: signer.KindString, String: value}
+	case int:
+		return signer.Value{Kind: signer.KindNumber, Number: float64(value)}
+	case float64:
+		return signer.Value{Kind: signer.KindNumber, Number: value}
+	case bool:
+		return signer.Value{Kind: signer.KindBoolean}
+	case []any:
+		v := signer.Value{Kind: signer.KindStrings}
+		for _, entry := range value {
+			text, ok := entry.(string)
+			if !ok {
+				return signer.Value{Kind: signer.KindArray}
+			}
+			v.Strings = append(v.Strings, text)
+		}
+		return v
+	default:
+		return signer.Value{Kind: signer.KindObject}
+	}
+}
