@@ -220,8 +220,8 @@ func TestDifferences(t *testing.T) {
 		{"a compressed body", "POST", "/", map[string]string{"Content-Encoding": "gzip"}, `{"sessionName":"a","role":1}`, 415, []string{"Content-Encoding"}},
 		{"settings under their claims' names", "POST", "/", json, `{"sessionName":"a","role":1,"geo_regions":"","sessionkey":"null"}`, 200, nil},
 		{"a string at the top", "POST", "/", json, `"a"`, 400, []string{"body"}},
-		{"body over 100 KiB", "POST", "/", json, strings.Repeat(" ", 100<<10) + "{}", 413, []string{"body"}},
-		{"body of 100 KiB", "POST", "/", json, fmt.Sprintf("%-*s", 100<<10, `{"sessionName":"a","role":1}`), 200, nil},
+		{"body over 8 KiB", "POST", "/", json, strings.Repeat(" ", 8<<10) + "{}", 413, []string{"body"}},
+		{"body of 8 KiB", "POST", "/", json, fmt.Sprintf("%-*s", 8<<10, `{"sessionName":"a","role":1}`), 200, nil},
 		{"another method", "PUT", "/", json, `{}`, 405, []string{"method"}},
 		{"another path", "GET", "/elsewhere", nil, ``, 404, []string{"path"}},
 	} {

@@ -22,10 +22,11 @@ type Config struct {
 	Metrics         bool          `default:"true"   desc:"false serves no metrics, where PORT is public and the only port" envconfig:"METRICS"`
 	TokenPath       string        `default:"/"      desc:"the path of the token route" envconfig:"TOKEN_PATH"`
 	Origins         Origins       `default:"*"      desc:"the web origins that may read answers, comma-separated, or * for all; https://*.example.com is every subdomain" envconfig:"CORS_ALLOWED_ORIGINS"`
-	BodyLimit       Size          `default:"100KiB" desc:"the largest request body; B, kB, KiB, MB or MiB" envconfig:"BODY_LIMIT"`
+	BodyLimit       Size          `default:"8KiB"   desc:"the largest request body; B, kB, KiB, MB or MiB" envconfig:"BODY_LIMIT"`
 	RateLimit       float64       `default:"0" desc:"how many requests a second each caller may make of this replica; 0 for no limit" envconfig:"RATE_LIMIT"`
 	RateBurst       uint32        `default:"10" desc:"how many requests a caller may make at once before RATE_LIMIT counts; 1 or more" envconfig:"RATE_LIMIT_BURST"`
 	Playground      bool          `default:"false"  desc:"true serves a page to try requests on, at GET /" envconfig:"PLAYGROUND"`
+	IdleTimeout     time.Duration `default:"620s"   desc:"how long a connection stays open between two requests; longer than the load balancer's in front, which must close it first" envconfig:"IDLE_TIMEOUT"`
 	ShutdownDelay   time.Duration `default:"5s"     desc:"how long requests are still taken after SIGTERM while /readyz says 503, so that load balancers can look away; SIGINT skips it" envconfig:"SHUTDOWN_DELAY"`
 	ShutdownTimeout time.Duration `default:"15s"    desc:"how long requests under way may take after that" envconfig:"SHUTDOWN_TIMEOUT"`
 }
@@ -53,6 +54,9 @@ func (c *Config) Validate() error {
 	}
 	if c.RateBurst < 1 || c.RateBurst > math.MaxInt32 {
 		wrong("RATE_LIMIT_BURST: want 1 or more")
+	}
+	if c.IdleTimeout <= 0 {
+		wrong("IDLE_TIMEOUT: want more than 0s")
 	}
 	if c.ShutdownDelay < 0 {
 		wrong("SHUTDOWN_DELAY: want 0s or more")

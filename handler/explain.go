@@ -14,9 +14,9 @@ import (
 
 // limits are the settings that explanations name.
 type limits struct {
-	tokenPath string
-	bodyLimit int64
-	wanted    string // what a client must send to be known
+	tokenPath              string
+	bodyLimit, headerLimit int64
+	wanted                 string // what a client must send to be known
 }
 
 var errNothingHere = errors.New("nothing is served on this path")
@@ -92,6 +92,38 @@ func explainDenied(_ limits, err error, _ http.Header) []fault {
 		return one("caller", "must have a name that can be in a token: "+r.Detail)
 	}
 	return nil
+}
+
+// protocolError is a request that net/http can't read.
+type protocolError struct {
+	status int
+	detail string
+}
+
+func (e *protocolError) Error() string {
+	return strings.TrimSuffix(fmt.Sprintf("read the request: %s: %s", http.StatusText(e.status), e.detail), ": ")
+}
+
+// explainProtocol explains those errors of net/http that have the status.
+func explainProtocol(status int) func(limits, error, http.Header) []fault {
+	return func(l limits, err error, _ http.Header) []fault {
+		wrong, ok := errors.AsType[*protocolError](err)
+		if !ok || wrong.status != status {
+			return nil
+		}
+		switch status {
+		case http.StatusRequestTimeout:
+			return one("header", "must arrive in time: it took too long")
+		case http.StatusExpectationFailed:
+			return one("Expect", "must be 100-continue, or not be sent")
+		case http.StatusRequestHeaderFieldsTooLarge:
+			return one("header", fmt.Sprintf("must be at most %d bytes: send fewer or smaller cookies", l.headerLimit))
+		case http.StatusNotImplemented:
+			return one("Transfer-Encoding", "must be chunked, or not be sent")
+		default:
+			return one("request", strings.TrimSuffix("must be valid HTTP/1.1: "+wrong.detail, ": "))
+		}
+	}
 }
 
 func (e *bodyError) tooLarge() bool {

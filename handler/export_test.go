@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"net"
 	"net/http"
 
 	"videosdk-auth-endpoint/internal/guard"
@@ -14,4 +15,11 @@ func ExplainRefusal(reason guard.Reason) (status int, text string) {
 	refusal := &guard.RefusalError{Reason: reason}
 	status, faults := limits{wanted: "must be sent"}.explain(refusal, http.Header{})
 	return status, faults[0].Reason
+}
+
+// Serve serves tokens on the listener, as Listen and Run do on a port, until it is told to close.
+func (h *Handler) Serve(listener net.Listener) (closeAll func() error) {
+	e := h.endpoint(listener, h.Public, h.connections)
+	go func() { _ = e.server.Serve(e.listener) }()
+	return e.server.Close
 }

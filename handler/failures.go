@@ -44,6 +44,12 @@ var failures = []failure{
 	{403, "", nil, []error{errForbiddenOrigin}, explainOrigin},
 	{404, "", nil, []error{errNothingHere}, explainNothingHere},
 	{405, "", nil, []error{&methodError{"OPTIONS, GET, HEAD"}}, explainMethod},
+	unread(400), unread(408), unread(417), unread(431), unread(501), unread(505),
+}
+
+// unread is the failure of requests that net/http can't read, for one status.
+func unread(status int) failure {
+	return failure{status, "", nil, []error{&protocolError{status: status}}, explainProtocol(status)}
 }
 
 // tokenFailures are the statuses with which a POST for a token can fail.

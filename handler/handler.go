@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"videosdk-auth-endpoint/internal/guard"
@@ -34,10 +35,10 @@ type Handler struct {
 func New(c Config, g *guard.Guard, s signer.Signer, requests *telemetry.Requests, metrics http.Handler, log *telemetry.Log) *Handler {
 	h := &Handler{
 		config:      c,
-		limits:      limits{c.TokenPath, int64(c.BodyLimit), g.Wanted()},
+		limits:      limits{c.TokenPath, int64(c.BodyLimit), headerLimit(g), g.Wanted()},
 		crossOrigin: &crossOrigin{origins: c.Origins, cookies: g.ByCookie()},
 		health:      &health{hasKeys: g.Ready},
-		connections: newConnections(),
+		connections: newConnections(2, requests.ConnectionClosed),
 		requests:    requests,
 		log:         log,
 	}
@@ -59,6 +60,15 @@ func New(c Config, g *guard.Guard, s signer.Signer, requests *telemetry.Requests
 	return h
 }
 
+// headerLimit is how large a request's header may be. A user's token, or the cookies of the proxy that users sign in at, may
+// have 16 kB. Without users, 8 KiB are what nginx and Apache take for a single line.
+func headerLimit(g *guard.Guard) int64 {
+	if slices.ContainsFunc(g.Methods(), func(m *guard.Method) bool { return m.Person }) {
+		return 24 << 10
+	}
+	return 8 << 10
+}
+
 // serve is the life of every request: it opens its record, answers it by its route or explains the error, and hands the
 // record to telemetry.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, route *route, client string) {
@@ -67,8 +77,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, route *route, cl
 	h.requests.Begin(&x.Record)
 	header := w.Header()
 	header["X-Request-Id"] = []string{x.ID}
+	header["Cache-Control"], header["X-Content-Type-Options"] = noStore, noSniff
 	// the client moves to another replica before this one stops listening; or there is no memory for more who wait
-	if h.health.draining.Load() || h.connections.full() {
+	if h.health.draining.Load() || h.connections.full.Load() {
 		header.Set("Connection", "close")
 	}
 	if x.Err = h.answer(x, route); x.Err != nil && x.Status == 0 {

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -610,52 +609,6 @@ func TestTheContextEndsTheServer(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil {
 		t.Errorf("got %v", err)
-	}
-}
-
-// TestConnectionsThatWaitAreBounded: GOMEMLIMIT has room for two here, and who comes third must not stay.
-func TestConnectionsThatWaitAreBounded(t *testing.T) {
-	limit := debug.SetMemoryLimit(2 * 2 * 20 << 10)
-	h, _ := newHandler(t, newSigner(t), "PORT=0")
-	debug.SetMemoryLimit(limit)
-	server, err := h.Listen(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	signals, ended := make(chan os.Signal, 2), make(chan error, 1)
-	go func() { ended <- server.Run(t.Context(), signals) }()
-	url := fmt.Sprintf("http://127.0.0.1:%d/", server.Addr().(*net.TCPAddr).Port)
-
-	var clients []*http.Client
-	ask := func(client *http.Client) (closed bool) {
-		t.Helper()
-		answer, err := client.Post(url, "application/json", strings.NewReader(validBody))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer answer.Body.Close()
-		if _, err := io.Copy(io.Discard, answer.Body); err != nil || answer.StatusCode != http.StatusOK {
-			t.Fatal(answer.Status, err)
-		}
-		return answer.Close
-	}
-	for i, want := range []bool{false, false, true, true} {
-		client := &http.Client{Transport: &http.Transport{}}
-		clients = append(clients, client)
-		if closed := ask(client); closed != want {
-			t.Errorf("connection %d: closed %t", i+1, closed)
-		}
-	}
-	clients[0].CloseIdleConnections()
-	last := &http.Client{Transport: &http.Transport{}}
-	for ask(last) { // until the service has seen that there is room
-		t.Log("no room yet")
-	}
-	clients[1].CloseIdleConnections()
-	last.CloseIdleConnections()
-	signals <- os.Interrupt
-	if err := <-ended; err != nil {
-		t.Error(err)
 	}
 }
 

@@ -62,7 +62,6 @@ func (p *page) answer(x *exchange) error {
 	header.Set("Cache-Control", "no-cache")
 	header.Set("ETag", p.etag)
 	header.Set("Content-Security-Policy", contentPolicy)
-	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "no-referrer")
 	// a proxy that compresses makes the tag a weak one, W/"…"
 	if strings.Contains(x.Request.Header.Get("If-None-Match"), p.etag) {

@@ -52,6 +52,7 @@ func newTable(tokenPath string, playground, metrics bool, a answers) table {
 		&route{methods: read, path: healthPath, admin: true, statuses: found[:1], answer: a.live},
 		&route{methods: read, path: readyPath, admin: true, statuses: []int{http.StatusOK, http.StatusServiceUnavailable}, answer: a.ready},
 		&route{methods: []string{http.MethodGet, http.MethodPost}, statuses: []int{http.StatusNotFound}, answer: func(*exchange) error { return errNothingHere }},
+		&route{methods: []string{"_OTHER"}, statuses: []int{400, 408, 417, 431, 501, 505}}, // those that net/http can't read
 	)
 	if metrics {
 		t = append(t, &route{methods: read, path: metricsPath, admin: true, statuses: found[:1], answer: a.metrics})

@@ -29,34 +29,42 @@ type endpoint struct {
 func (h *Handler) Listen(ctx context.Context) (*Server, error) {
 	s := &Server{handler: h}
 	var err error
-	if s.public, err = h.listen(ctx, "PORT", h.config.Port, h.Public); err != nil {
+	if s.public, err = h.listen(ctx, "PORT", h.config.Port, h.Public, h.connections); err != nil {
 		return nil, err
 	}
 	if h.Admin != nil {
-		if s.admin, err = h.listen(ctx, "ADMIN_PORT", *h.config.AdminPort, h.Admin); err != nil {
+		// a budget of its own, so that what strangers do on PORT takes no probe its room
+		if s.admin, err = h.listen(ctx, "ADMIN_PORT", *h.config.AdminPort, h.Admin, newConnections(16, h.requests.ConnectionClosed)); err != nil {
 			return nil, errors.Join(err, s.public.listener.Close())
 		}
 	}
 	return s, nil
 }
 
-func (h *Handler) listen(ctx context.Context, variable string, port uint16, handler http.Handler) (*endpoint, error) {
+func (h *Handler) listen(ctx context.Context, variable string, port uint16, handler http.Handler, c *connections) (*endpoint, error) {
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", joinPort(h.config.Host, port))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", variable, err)
 	}
-	return &endpoint{listener, &http.Server{
+	return h.endpoint(listener, handler, c), nil
+}
+
+func (h *Handler) endpoint(listener net.Listener, handler http.Handler, c *connections) *endpoint {
+	c.Listener, c.replace = listener, h.replace
+	return &endpoint{c, &http.Server{
 		Handler:   handler,
-		ConnState: h.connections.count,
+		ConnState: c.changed,
 		// a token request is small: whoever is slower holds a connection for nothing
 		ReadTimeout:  10 * time.Second,
 		WriteTimeout: 15 * time.Second,
-		// longer than the idle time of the usual load balancers (60 s), so that they close a connection first
-		IdleTimeout:    90 * time.Second,
-		MaxHeaderBytes: 32 << 10,
-		ErrorLog:       log.New(debugLines{h.log}, "", 0),
-	}}, nil
+		IdleTimeout:  h.config.IdleTimeout,
+		// net/http reads as many bytes more
+		MaxHeaderBytes: int(h.limits.headerLimit) - 4<<10,
+		// OPTIONS * is answered as any other request for a path that is not served
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     log.New(debugLines{h.log}, "", 0),
+	}}
 }
 
 // debugLines takes what net/http says of single connections.

@@ -59,13 +59,13 @@ var tokenRequests = sync.Pool{New: func() any { return new(signer.Request) }}
 // Header values that are the same for every token; nothing appends to them.
 var (
 	noStore   = []string{"no-store"}
+	noSniff   = []string{"nosniff"}
 	jsonTypes = []string{"application/json; charset=utf-8"}
 )
 
 // sendToken writes a token, and which settings are not in it. A token needs no escaping in JSON.
 func sendToken(x *exchange, jwt string, misnamed []signer.Misnamed) {
-	header := x.Header()
-	header["Cache-Control"], header["Content-Type"] = noStore, jsonTypes
+	x.Header()["Content-Type"] = jsonTypes
 	if len(misnamed) > 0 {
 		_, _ = x.Write(object{{"signature", jwt}, {"warnings", warnings(misnamed)}}.json()) // when it fails, the client is gone
 		return

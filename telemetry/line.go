@@ -15,14 +15,14 @@ func (l *Log) request(r *Record, decision string) {
 		return
 	}
 	e.Ctx(r.Request.Context()).Str("request_id", r.ID).
-		Str("method", clip(r.Request.Method)).
-		Str("path", clip(r.Request.URL.Path)).
+		Str("method", clip(r.Request.Method, lineClip)).
+		Str("path", clip(r.Request.URL.Path, lineClip)).
 		Int("status", r.Status).
 		Str("outcome", outcome(r.Status)).
 		Int64("duration_us", r.Took.Microseconds()).
 		Str("client", r.Client)
 	if r.ForbiddenOrigin != "" {
-		e.Str("origin", clip(r.ForbiddenOrigin))
+		e.Str("origin", clip(r.ForbiddenOrigin, lineClip))
 	}
 	open := false
 	if c := r.Caller; c != nil {
@@ -62,12 +62,14 @@ func (l *Log) caller(e *zerolog.Event, c *guard.Caller) {
 	if c.Method.Person {
 		name = l.Name(name)
 	}
-	e.Str("caller_method", c.Method.Name).Str("caller", clip(name))
+	e.Str("caller_method", c.Method.Name).Str("caller", clip(name, lineClip))
 }
 
-// clip keeps what a client may make as long as it likes from filling the log.
-func clip(s string) string {
-	const most = 100
+// lineClip is how many bytes the log has of what a client may make as long as it likes.
+const lineClip = 100
+
+// clip returns a copy of what it keeps of a long text, so that a short text does not keep the memory of a long one.
+func clip(s string, most int) string {
 	if len(s) > most {
 		return s[:most] + "…"
 	}

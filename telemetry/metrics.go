@@ -42,6 +42,7 @@ type Metrics struct {
 	keySetFetched      prometheus.Gauge
 	apiKeyReloads      map[string]prometheus.Counter // by result
 	apiKeysRead        prometheus.Gauge
+	connectionsClosed  prometheus.Counter
 	forbiddenOrigins   prometheus.Counter
 	policyReloads      map[string]prometheus.Counter // by result
 	policyRead         prometheus.Gauge
@@ -90,13 +91,6 @@ func NewMetrics(registry prometheus.Registerer, b Build) *Metrics {
 		registry.MustRegister(vec)
 		return vec
 	}
-	results := func(vec *prometheus.CounterVec, values ...string) map[string]prometheus.Counter {
-		counters := map[string]prometheus.Counter{}
-		for _, v := range values {
-			counters[v] = vec.WithLabelValues(v)
-		}
-		return counters
-	}
 	duration := histogram("http_server_request_duration_seconds", "Duration of HTTP requests.", milliseconds)
 	// Other services use this name too. The label is OpenTelemetry's, and tells ours from theirs whatever the scrape calls us.
 	duration.ConstLabels = prometheus.Labels{"otel_scope_name": serviceName}
@@ -120,6 +114,7 @@ func NewMetrics(registry prometheus.Registerer, b Build) *Metrics {
 		keySetFetched:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_jwks_last_refresh_timestamp_seconds", Help: "When the key set in use was fetched; 0 before the first time."}),
 		apiKeyReloads:      results(counter("videosdk_api_key_reloads_total", "Changes of the file of API keys, by result; after an error the keys from before stay in use.", "result"), resultOK, resultError),
 		apiKeysRead:        prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_api_key_last_reload_successful", Help: "0 while the file of API keys can't be read, so that a new process would not start; else 1."}),
+		connectionsClosed:  counter("videosdk_connections_closed_total", "Connections closed to stay within GOMEMLIMIT, because their clients kept the service waiting longest.").WithLabelValues(),
 		policyReloads:      results(counter("videosdk_policy_reloads_total", "Changes of the policy's file, by result; after an error the policy from before stays in use.", "result"), resultOK, resultError),
 		policyRead:         prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_policy_last_reload_successful", Help: "0 while the policy's file can't be used, so that a new process would not start; else 1."}),
 		requests:           prometheus.NewHistogramVec(duration, []string{"http_request_method", "http_route", "http_response_status_code"}),
@@ -133,6 +128,15 @@ func NewMetrics(registry prometheus.Registerer, b Build) *Metrics {
 	m.apiKeysRead.Set(1)
 	m.policyRead.Set(1)
 	return m
+}
+
+// results has a counter for each value of a label.
+func results(vec *prometheus.CounterVec, values ...string) map[string]prometheus.Counter {
+	counters := map[string]prometheus.Counter{}
+	for _, v := range values {
+		counters[v] = vec.WithLabelValues(v)
+	}
+	return counters
 }
 
 // brokenRules has a counter for each rule that a property can break.

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/attribute"
@@ -33,6 +34,9 @@ func (o *Requests) Expect(series []Series, ready func() bool) {
 	o.metrics.ready.Store(&ready)
 }
 
+// ConnectionClosed counts a connection that was closed to make room for others.
+func (o *Requests) ConnectionClosed() { o.metrics.connectionsClosed.Inc() }
+
 // The attributes of a caller; semantic conventions have none for them.
 const (
 	methodKey   = attribute.Key("videosdk.caller.method")
@@ -45,7 +49,7 @@ func (o *Requests) Begin(rec *Record) {
 		return
 	}
 	r := rec.Request
-	ctx := propagator.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+	ctx := propagator.Extract(r.Context(), carrier{propagation.HeaderCarrier(r.Header)})
 	name := method(r)
 	if rec.Route != "" {
 		name += " " + rec.Route
@@ -97,6 +101,20 @@ func (o *Requests) measure(rec *Record, decision string) {
 	}
 }
 
+// spanText is what a span has of a text that a client may make as long as it likes: 256 bytes with the mark of the cut. It is UTF-8, as a collector refuses all
+// spans of a batch that has one text that is not.
+func spanText(s string) string { return strings.ToValidUTF8(clip(s, 253), "?") }
+
+// carrier leaves out what is too long to be kept with every span: W3C asks for 512 bytes of a tracestate.
+type carrier struct{ propagation.HeaderCarrier }
+
+func (c carrier) Get(key string) string {
+	if value := c.HeaderCarrier.Get(key); len(value) <= 512 {
+		return value
+	}
+	return ""
+}
+
 // attributes describes a request by semantic conventions for HTTP server spans. The path is left out where it is not the
 // route, as is the query: a client may write anything there.
 func attributes(e *Record, decision string) []attribute.KeyValue {
@@ -108,7 +126,7 @@ func attributes(e *Record, decision string) []attribute.KeyValue {
 		semconv.URLScheme("http"),
 		semconv.ClientAddress(e.Client),
 		semconv.NetworkProtocolVersion(r.Proto[len("HTTP/"):]),
-		semconv.UserAgentOriginal(r.UserAgent()),
+		semconv.UserAgentOriginal(spanText(r.UserAgent())),
 	)
 	if e.Route != "" {
 		attrs = append(attrs, semconv.HTTPRoute(e.Route), semconv.URLPath(e.Route))
@@ -119,13 +137,14 @@ func attributes(e *Record, decision string) []attribute.KeyValue {
 	if decision != "" {
 		attrs = append(attrs, decisionKey.String(decision))
 	}
-	if host, port, err := net.SplitHostPort(r.Host); err == nil {
+	server := spanText(r.Host)
+	if host, port, err := net.SplitHostPort(server); err == nil {
 		attrs = append(attrs, semconv.ServerAddress(host))
 		if n, err := strconv.Atoi(port); err == nil {
 			attrs = append(attrs, semconv.ServerPort(n))
 		}
 	} else {
-		attrs = append(attrs, semconv.ServerAddress(r.Host))
+		attrs = append(attrs, semconv.ServerAddress(server))
 	}
 	if e.Status >= http.StatusInternalServerError {
 		attrs = append(attrs, semconv.ErrorTypeKey.String(strconv.Itoa(e.Status)))

@@ -376,6 +376,45 @@ func TestSlowCollector(t *testing.T) {
 	}
 }
 
+// TestSpansAreShort: a client can make neither the spans that wait for the collector large, nor the collector refuse them.
+func TestSpansAreShort(t *testing.T) {
+	long := func(text string) string { return strings.Repeat(text, 8000/len(text)) }
+	for name, set := range map[string]func(*http.Request){
+		"user agent":               func(r *http.Request) { r.Header.Set("User-Agent", long("a")) },
+		"user agent, cut in a ü":   func(r *http.Request) { r.Header.Set("User-Agent", long("ü")) },
+		"user agent, not in UTF-8": func(r *http.Request) { r.Header.Set("User-Agent", "a\xff") },
+		"host":                     func(r *http.Request) { r.Host = long("a") },
+		"host, not in UTF-8":       func(r *http.Request) { r.Host = "a\xff:1" },
+		"port":                     func(r *http.Request) { r.Host = "a:" + long("0") },
+		"method":                   func(r *http.Request) { r.Method = long("A") },
+		"trace state": func(r *http.Request) {
+			r.Header.Set("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+			r.Header.Set("Tracestate", "a="+strings.Repeat("a", 250)+",b="+strings.Repeat("b", 250)+",c="+strings.Repeat("c", 250))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var sent int
+			collector(t, func(_ http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				sent += len(body)
+			})
+			m, registry := newMetrics(t)
+			tracing := newTracing(t, m, 10)
+			requests := telemetry.NewRequests(m, tracing, new(telemetry.Log))
+			rec := &telemetry.Record{Request: httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil), Client: "192.0.2.1", Status: 404}
+			set(rec.Request)
+			requests.Begin(rec)
+			requests.End(rec)
+			if err := tracing.Flush(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if text := scrape(t, registry); !strings.Contains(text, `videosdk_trace_spans_total{result="exported"} 1`) || sent > 1200 {
+				t.Errorf("%d bytes sent:\n%s", sent, lines(text, "videosdk_trace_spans_total"))
+			}
+		})
+	}
+}
+
 func TestCollectorThatRefuses(t *testing.T) {
 	collector(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) })
 	m, registry := newMetrics(t)

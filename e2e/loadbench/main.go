@@ -313,7 +313,7 @@ func measure(ctx context.Context, v *variant, dir string, l load) (r result, err
 	defer output.Close()
 	command := strings.Fields(strings.ReplaceAll(v.command, "{port}", strconv.Itoa(port)))
 	server := exec.CommandContext(ctx, "taskset", append([]string{"-c", l.cores}, command...)...)
-	server.Env = append(v.env, fmt.Sprintf("PORT=%d", port), "PATH="+os.Getenv("PATH"))
+	server.Env = append(v.env, fmt.Sprintf("PORT=%d", port), "BODY_LIMIT=100KiB", "PATH="+os.Getenv("PATH"))
 	server.Stdout, server.Stderr = output, output
 	begun := time.Now()
 	if err := server.Start(); err != nil {

@@ -38,7 +38,7 @@ const (
 	// what the chart sets: resources.limits.memory, and 80 % of it in whole MiB
 	memoryLimit = 128 << 20
 	goMemLimit  = "GOMEMLIMIT=102MiB"
-	bodyLimit   = 100 << 10
+	bodyLimit   = 8 << 10
 	readme      = `{"sessionName": "Cool Cars", "role": 1, "sessionKey": "session123", "userIdentity": "user123"}`
 )
 

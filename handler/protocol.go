@@ -1,0 +1,58 @@
+package handler
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// net/http answers a request that it can't read by itself, past every handler, in plain text. Such an answer is written
+// to the connection at once, and looks like no answer of ours: it is replaced by one that has the shape of all others.
+var (
+	plainHeader       = []byte("\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n")
+	expectationFailed = []byte("HTTP/1.1 417 ")
+)
+
+// replace returns what is sent to the client in place of what net/http wrote by itself; nil where a handler wrote it.
+func (h *Handler) replace(n *connection, written []byte) []byte {
+	if len(written) < len(expectationFailed) || written[len("HTTP/1.1 ")] < '4' {
+		return nil
+	}
+	_, text, plain := bytes.Cut(written, plainHeader)
+	if !plain && !bytes.HasPrefix(written, expectationFailed) {
+		return nil
+	}
+	wrong := &protocolError{status: http.StatusRequestTimeout}
+	if !n.slow {
+		wrong.status, _ = strconv.Atoi(string(written[len("HTTP/1.1 "):len("HTTP/1.1 400")]))
+		_, wrong.detail, _ = strings.Cut(string(text), ": ")
+	}
+	return h.answerUnread(n.RemoteAddr(), wrong)
+}
+
+// answerUnread answers a request of which nothing is known but whom it came from, and writes it down as any other.
+func (h *Handler) answerUnread(from net.Addr, wrong error) []byte {
+	client, _, _ := net.SplitHostPort(from.String())
+	request := &http.Request{URL: new(url.URL), Proto: "HTTP/1.1", Header: http.Header{}}
+	answer := &http.Response{ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Close: true}
+	body := new(bytes.Buffer)
+	h.serve(responseWriter{answer, body}, request, &route{answer: func(*exchange) error { return wrong }}, client)
+	answer.Body, answer.ContentLength = io.NopCloser(body), int64(body.Len())
+	all := new(bytes.Buffer)
+	_ = answer.Write(all) // a buffer takes everything
+	return all.Bytes()
+}
+
+// responseWriter keeps an answer.
+type responseWriter struct {
+	*http.Response
+	body *bytes.Buffer
+}
+
+func (w responseWriter) Header() http.Header         { return w.Response.Header }
+func (w responseWriter) WriteHeader(status int)      { w.StatusCode = status }
+func (w responseWriter) Write(p []byte) (int, error) { return w.body.Write(p) } //nolint:wrapcheck // io.Writer's contract
