@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -17,10 +15,11 @@ import (
 	"videosdk-auth-endpoint/signer"
 )
 
+// token prints a token, which it makes of flags, asks an endpoint for, or is given; with --decode what is in it.
 func token(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("token", flag.ContinueOnError)
 	from := flags.String("from", "", "the URL of a running endpoint that is asked for the token")
-	decode := flags.Bool("decode", false, "print the token's header and claims, not the token; with a TOKEN behind the flags (- reads it from standard input) those of that one, and what Zoom would refuse it for")
+	decode := flags.Bool("decode", false, "print what is in the token, and what Zoom would refuse it for; with a TOKEN behind the flags (- reads it from standard input) of that one, which may be an endpoint's whole answer")
 	bearerFile := flags.String("bearer-file", "", "with --from, a file that holds an API key or a user's token, which the request is sent with")
 	properties := requestFlags(flags)
 	switch err := flags.Parse(args); {
@@ -31,39 +30,79 @@ func token(ctx context.Context, args []string) error {
 	case flags.NArg() > 1 || flags.NArg() == 1 && !*decode:
 		return errors.New("token: one TOKEN may stand behind --decode, and nothing else")
 	}
-	c, err := configure()
+	signs := *from == "" && flags.NArg() == 0
+	var c config
+	if signs || *decode {
+		var err error
+		if c, err = configureSigner(signs); err != nil {
+			return err
+		}
+	}
+	jwt, err := "", error(nil)
+	switch {
+	case signs:
+		jwt, err = sign(ctx, c, properties)
+	case flags.NArg() == 1:
+		jwt, err = given(flags.Arg(0))
+	default:
+		jwt, err = requestToken(ctx, *from, *bearerFile, properties)
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("token: %w", err)
 	}
-	jwt := flags.Arg(0)
-	switch jwt {
-	case "":
-		if *from != "" {
-			if jwt, err = requestToken(ctx, *from, *bearerFile, properties); err != nil {
-				return fmt.Errorf("token: %w", err)
-			}
-		} else if jwt, err = sign(ctx, c, properties); err != nil {
-			return fmt.Errorf("token: %w", err)
-		}
-	case "-":
-		text, err := io.ReadAll(io.LimitReader(os.Stdin, 64<<10))
-		if err != nil {
-			return fmt.Errorf("token: %w", err)
-		}
-		jwt = strings.TrimSpace(string(text))
+	if *decode {
+		return inspect(jwt, c.credentials)
 	}
-	if !*decode {
-		fmt.Println(jwt)
-		return nil
+	fmt.Println(jwt)
+	return nil
+}
+
+// configureSigner reads what the signer needs, and no other setting. A token can be decoded without credentials.
+func configureSigner(needsCredentials bool) (config, error) {
+	var c config
+	mistakes, warnings := read(&c.signer)
+	if needsCredentials || c.signer.HasCredentials() {
+		var err error
+		var doubts []string
+		c.credentials, doubts, err = readCredentials(&c.signer)
+		mistakes, warnings = append(mistakes, err), append(warnings, doubts...)
 	}
-	seen, refused := signer.Inspect(jwt, c.credentials, time.Now)
+	if err := wrongConfiguration(mistakes, warnings); err != nil {
+		return c, err
+	}
+	printWarnings(warnings)
+	return c, nil
+}
+
+// given is the token that stands behind the flags, or on standard input.
+func given(argument string) (string, error) {
+	if argument != "-" {
+		return signer.FindToken(argument) //nolint:wrapcheck // the command says what it is about
+	}
+	text, err := io.ReadAll(io.LimitReader(os.Stdin, 1<<20))
+	if err != nil {
+		return "", fmt.Errorf("standard input: %w", err)
+	}
+	return signer.FindToken(string(text)) //nolint:wrapcheck // the command says what it is about
+}
+
+// inspect prints what is in a token. Its error says what Zoom would refuse the token for.
+func inspect(jwt string, c signer.Credentials) error {
+	seen, err := signer.Inspect(jwt, c, time.Now)
+	if err != nil {
+		return fmt.Errorf("token: %w", err)
+	}
 	out, err := json.MarshalIndent(seen, "", "  ")
 	if err != nil {
 		return fmt.Errorf("token: %w", err)
 	}
 	fmt.Println(string(out))
-	if refused != nil {
-		return fmt.Errorf("token: Zoom would refuse it: %w", refused)
+	printWarnings(seen.Warnings)
+	if c == (signer.Credentials{}) {
+		fmt.Fprintln(os.Stderr, "The signature was not checked: set ZOOM_VIDEO_SDK_KEY and ZOOM_VIDEO_SDK_SECRET to those of your app.")
+	}
+	if len(seen.Refused) > 0 {
+		return errors.New("token: Zoom would refuse it:\n  " + strings.Join(seen.Refused, "\n  "))
 	}
 	return nil
 }
@@ -81,7 +120,6 @@ func requestFlags(flags *flag.FlagSet) map[string]string {
 }
 
 func sign(ctx context.Context, c config, properties map[string]string) (string, error) {
-	printWarnings(c.warnings)
 	s := signer.New(c.signer, c.credentials, time.Now)
 	request := requestOf(properties)
 	grant, err := s.Validate(ctx, &request)
@@ -111,44 +149,4 @@ func kebab(name string) string {
 		b.WriteRune(unicode.ToLower(r))
 	}
 	return b.String()
-}
-
-// requestToken asks a running service for a token, for at most ten seconds. BearerFile, unless it is empty, holds what the
-// request is authorized with.
-func requestToken(ctx context.Context, url, bearerFile string, properties map[string]string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	body, err := json.Marshal(properties)
-	if err != nil {
-		return "", fmt.Errorf("request: %w", err)
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		return "", fmt.Errorf("request: %w", err)
-	}
-	request.Header.Set("Content-Type", "application/json")
-	if bearerFile != "" {
-		bearer, err := os.ReadFile(bearerFile)
-		if err != nil {
-			return "", fmt.Errorf("--bearer-file: %w", err)
-		}
-		request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(bearer)))
-	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", fmt.Errorf("request: %w", err)
-	}
-	defer answer.Body.Close()
-	content, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", url, err)
-	}
-	if asked := answer.Request; asked.Method != http.MethodPost {
-		return "", fmt.Errorf("%s redirects to %s, which made a GET of the POST: use that address", request.URL.Redacted(), asked.URL.Redacted())
-	}
-	var token struct{ Signature string }
-	if answer.StatusCode != http.StatusOK || json.Unmarshal(content, &token) != nil || token.Signature == "" {
-		return "", fmt.Errorf("%s answers %s: %s", url, answer.Status, content)
-	}
-	return token.Signature, nil
 }

@@ -30,16 +30,24 @@ type config struct {
 func configure() (config, error) {
 	var c config
 	mistakes, warnings := read(&c.signer, &c.caller, &c.http, &c.telemetry)
-	credentials, err := c.signer.Credentials()
+	credentials, doubts, err := readCredentials(&c.signer)
 	mistakes = append(mistakes, err)
-	c.credentials, c.warnings = credentials, warnings
-	if err == nil {
-		for _, name := range credentials.Placeholders() {
-			c.warnings = append(c.warnings, "the Video SDK "+name+" looks like the placeholder of an example; Zoom refuses every token until it is your app's own")
-		}
-	}
+	c.credentials, c.warnings = credentials, append(warnings, doubts...)
 	c.guard, err = guard.New(c.caller, time.Now)
 	return c, wrongConfiguration(append(mistakes, err), c.warnings)
+}
+
+// readCredentials returns the app's credentials, and warnings of those that can't be an app's.
+func readCredentials(c *signer.Config) (signer.Credentials, []string, error) {
+	credentials, err := c.Credentials()
+	if err != nil {
+		return credentials, nil, err //nolint:wrapcheck // it names the variable
+	}
+	var warnings []string
+	for _, name := range credentials.Placeholders() {
+		warnings = append(warnings, "the Video SDK "+name+" looks like the placeholder of an example; Zoom refuses every token until it is your app's own")
+	}
+	return credentials, warnings, nil
 }
 
 // settings are the part of the configuration that one package knows.

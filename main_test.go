@@ -135,8 +135,9 @@ func TestDotEnv(t *testing.T) {
 			t.Fatal(err)
 		}
 		token, stderr, code := run(t, cmd)
-		if _, err := signer.Inspect(strings.TrimSpace(token), signer.Credentials{Key: "k", Secret: "xTvDqw$27A"}, time.Now); code != 0 || err != nil {
-			t.Errorf("exit code %d: %v, %s", code, err, stderr)
+		seen, err := signer.Inspect(strings.TrimSpace(token), signer.Credentials{Key: "k", Secret: "xTvDqw$27A"}, time.Now)
+		if code != 0 || err != nil || seen.Refused != nil {
+			t.Errorf("exit code %d: %v, %q, %s", code, err, seen.Refused, stderr)
 		}
 	})
 	for _, c := range []struct {
@@ -280,6 +281,9 @@ func TestTokenFromAnEndpoint(t *testing.T) {
 	}
 	if _, stderr, code := run(t, command(t, credentials(), args("/")...)); code != 1 || !strings.Contains(stderr, "405") || !strings.Contains(stderr, "tokens are served on /token") {
 		t.Errorf("another path: exit code %d: %s", code, stderr)
+	}
+	if out, stderr, code := run(t, command(t, nil, args("/token")...)); code != 0 || !strings.Contains(out, `"tpc": "a"`) || !strings.Contains(stderr, "not checked") {
+		t.Errorf("without credentials: exit code %d: %s%s", code, out, stderr)
 	}
 	redirect := httptest.NewServer(http.RedirectHandler(s.URL+"/token", http.StatusMovedPermanently))
 	t.Cleanup(redirect.Close)
@@ -497,21 +501,33 @@ func TestTokenCommand(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name, want string
+		code       int
 		env, args  []string
 	}{
-		{"decode a new token", `"role_type": 0`, credentials(), []string{"--session-name", "a", "--role", "0", "--decode"}},
-		{"another app's token", "signature is invalid", credentials("ZOOM_VIDEO_SDK_SECRET=another"), []string{"--decode", token}},
-		{"another app's key", "app_key is not", credentials("ZOOM_VIDEO_SDK_KEY=another"), []string{"--decode", token}},
-		{"no token", "three parts", credentials(), []string{"--decode", "abc"}},
-		{"no JSON", "part 1 of the token is not JSON", credentials(), []string{"--decode", "a.b.c"}},
-		{"broken rules", "role must be 0 or 1, got a number out of range; sessionName must be", credentials(), []string{"--role", "2"}},
-		{"no flag of ours", "flag provided but not defined", credentials(), []string{"--rol", "2"}},
-		{"help", "-session-name", nil, []string{"--help"}},
+		{"decode a new token", `"role_type": 0`, 0, credentials(), []string{"--session-name", "a", "--role", "0", "--decode"}},
+		{"an endpoint's answer", `"tpc": "Cool Cars"`, 0, credentials(), []string{"--decode", `{"signature":"` + token + `"}`}},
+		{"a header", `"tpc": "Cool Cars"`, 0, credentials(), []string{"--decode", "Bearer " + token}},
+		{"an endpoint's error", "a request that failed", 1, credentials(), []string{"--decode", `{"errors":[]}`}},
+		{"an empty variable", "is the shell variable set", 1, credentials(), []string{"--decode", ""}},
+		{"an empty pipe", "is the shell variable set", 1, credentials(), []string{"--decode", "-"}},
+		{"without credentials", "The signature was not checked", 0, nil, []string{"--decode", token}},
+		{"with a key alone", "ZOOM_VIDEO_SDK_SECRET: empty", 1, []string{"ZOOM_VIDEO_SDK_KEY=" + testKey}, []string{"--decode", token}},
+		{"a warning", "warning: tpc has characters that Zoom does not document", 0, credentials(), []string{"--session-name", "Café", "--role", "0", "--decode"}},
+		{"another app's token", "Zoom would refuse it:\n  the signature is invalid", 1, credentials("ZOOM_VIDEO_SDK_SECRET=another"), []string{"--decode", token}},
+		{"another app's key", "app_key is not", 1, credentials("ZOOM_VIDEO_SDK_KEY=another"), []string{"--decode", token}},
+		{"no token", "three parts", 1, credentials(), []string{"--decode", "abc"}},
+		{"no JSON", "part 1 of the token is not a JSON object", 1, credentials(), []string{"--decode", "a.b.c"}},
+		{"broken rules", "role must be 0 or 1, got a number out of range; sessionName must be", 1, credentials(), []string{"--role", "2"}},
+		{"a token without credentials to sign with", "ZOOM_VIDEO_SDK_KEY: empty", 1, nil, []string{"--session-name", "a", "--role", "0"}},
+		{"settings of the server alone", `eyJ`, 0, credentials("AUTH_ISSUER=hidden", "BODY_LIMIT=hidden"), []string{"--session-name", "a", "--role", "0"}},
+		{"no flag of ours", "flag provided but not defined", 1, credentials(), []string{"--rol", "2"}},
+		{"something behind the flags", "one TOKEN may stand behind --decode", 1, credentials(), []string{token}},
+		{"help", "-session-name", 0, nil, []string{"--help"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			stdout, stderr, _ := run(t, command(t, c.env, append([]string{"token"}, c.args...)...))
-			if !strings.Contains(stdout+stderr, c.want) {
-				t.Errorf("no %q in %s%s", c.want, stdout, stderr)
+			stdout, stderr, code := run(t, command(t, c.env, append([]string{"token"}, c.args...)...))
+			if code != c.code || !strings.Contains(stdout+stderr, c.want) {
+				t.Errorf("exit code %d, no %q in %s%s", code, c.want, stdout, stderr)
 			}
 		})
 	}

@@ -62,6 +62,10 @@ func FuzzToken(f *testing.F) {
 		default:
 			t.Fatalf("%d %s", recorder.Code, recorder.Body)
 		}
+		// the same table judges requests and tokens
+		if seen, err := signer.Inspect(answer.Signature, credentials, func() time.Time { return now }); err != nil || seen.Refused != nil {
+			t.Errorf("accepted, and then refused for %q, %v: %s", seen.Refused, err, body)
+		}
 		claims := jwt.MapClaims{}
 		if _, err := jwt.NewParser(jwt.WithTimeFunc(func() time.Time { return now })).ParseWithClaims(answer.Signature, claims, func(*jwt.Token) (any, error) {
 			return []byte(credentials.Secret), nil

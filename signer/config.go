@@ -75,6 +75,11 @@ const (
 	documentedNames = "documented"
 )
 
+// HasCredentials tells whether any of the variables for credentials is set.
+func (c *Config) HasCredentials() bool {
+	return c.Key != "" || c.Secret != "" || c.KeyFile != "" || c.SecretFile != ""
+}
+
 // Credentials returns the key and the secret from the environment or from their files, or every mistake in them, joined.
 // No mistake holds a value.
 func (c *Config) Credentials() (Credentials, error) {

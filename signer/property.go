@@ -36,6 +36,8 @@ type Property struct {
 	// documents nothing. With Strict, a String with other characters is refused.
 	Symbols string
 	Strict  bool
+	// exact says that this is the rule of the claim in a token, where a number is never sent as text, nor a list.
+	exact bool
 	// Description says what the property does, for documentation.
 	Description string
 }
@@ -154,11 +156,19 @@ func (p Property) Rules() []Rule {
 	}
 }
 
+// inToken is the rule of the property's claim.
+func (p Property) inToken() Property {
+	p.exact = true
+	return p
+}
+
 // Expects says in words what the property must be.
 func (p Property) Expects() string {
 	switch {
 	case p.Strict:
 		return fmt.Sprintf("a string of %d to %d ASCII letters, digits, spaces and %s", p.Min, p.Max, p.Symbols)
+	case p.Type == Regions && p.exact:
+		return "a comma-separated string of " + strings.Join(regionCodes[:], " ")
 	case p.Type == Regions:
 		return "a comma-separated string or an array of strings, each one of " + strings.Join(regionCodes[:], " ")
 	case p.Type == Integer && p.Max-p.Min == 1:

@@ -109,9 +109,15 @@ func (g *Grant) resolveAliases() {
 	}
 }
 
+// claimKinds are the kinds of claims, by the type of their property.
+var claimKinds = [...]Kind{String: KindString, Integer: KindNumber, Regions: KindString}
+
 func (p *Property) check(v *Value) (claim, *Violation) {
 	if !isUTF8(v) {
 		return claim{}, &Violation{p.Name, RuleEncoding, "must be UTF-8, got bytes of another encoding"}
+	}
+	if p.exact && v.Kind != claimKinds[p.Type] {
+		return claim{}, p.violation(RuleType, v.Kind.String())
 	}
 	switch p.Type {
 	case Integer:
