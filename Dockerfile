@@ -1,5 +1,7 @@
 # The layer of go mod download stands until go.sum changes; the cache mounts keep the build itself short.
-FROM golang:1.26-bookworm AS build
+# It is built where the builder runs, for any platform. go.mod's toolchain line says by which Go: the image's own fetches it.
+FROM --platform=$BUILDPLATFORM golang:1.26-bookworm@sha256:a688600ca24f8a4d3ca77f95b0dd40704a9fc787c826660eb7ba0b641b8b175d AS build
+ENV GOTOOLCHAIN=auto
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
@@ -15,7 +17,7 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/go/build \
     GOCACHE=/go/build CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=false \
     -ldflags="-s -w -buildid= -X main.version=$VERSION -X main.revision=$REVISION" -o /videosdk-auth-endpoint .
 
-FROM gcr.io/distroless/static-debian12:nonroot
+FROM gcr.io/distroless/static-debian12:nonroot@sha256:afa5c872c891853ca7fcf1f12c3edb23f7eeef36189728842dd51042ff57f7ab
 ARG VERSION=dev REVISION=unknown
 LABEL org.opencontainers.image.title="videosdk-auth-endpoint" \
       org.opencontainers.image.description="Signs Zoom Video SDK tokens over HTTP" \
