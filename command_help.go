@@ -18,7 +18,8 @@ const usage = `videosdk-auth-endpoint signs Zoom Video SDK tokens over HTTP.
   videosdk-auth-endpoint               serve
   videosdk-auth-endpoint token         print a token made from flags (token --help), or what is in one (token --decode TOKEN)
   videosdk-auth-endpoint apikey        make an API key and its line for AUTH_API_KEYS_FILE (apikey NAME)
-  videosdk-auth-endpoint policy        try the policy on an example, exit 0 when it allows it (policy --help), or on a file of them (policy test FILE)
+  videosdk-auth-endpoint policy        try the policy on an example (policy --help), or on a file of them (policy test FILE);
+                                       exit 0 allowed or passed, 1 denied or failed, 2 not decided
   videosdk-auth-endpoint healthcheck   exit 0 when the service on this machine is ready
   videosdk-auth-endpoint version       print the version
   videosdk-auth-endpoint help          print this

@@ -32,6 +32,9 @@ func main() {
 	}
 	if err := run(context.Background(), os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "videosdk-auth-endpoint:", err)
+		if _, undecided := errors.AsType[undecidedError](err); undecided {
+			os.Exit(2)
+		}
 		os.Exit(1)
 	}
 }
@@ -49,7 +52,7 @@ func run(ctx context.Context, args []string) error {
 	case "apikey":
 		return apikey(args)
 	case "policy":
-		return policy(ctx, args)
+		return decided(policy(ctx, args))
 	case "healthcheck":
 		return healthcheck(ctx)
 	case "version":
@@ -115,7 +118,7 @@ func watch(ctx context.Context, c config, tokens *signer.HS256, o *observability
 // ignore keeps SIGHUP from ending the service. It comes from a terminal that is closed, from systemctl reload and from Nomad.
 func ignore(hangups <-chan os.Signal, log *telemetry.Log) {
 	for range hangups {
-		log.Info().Msgf("SIGHUP ignored: files of credentials and API keys are read again every %v anyway; the rest takes a restart", watchInterval)
+		log.Info().Msgf("SIGHUP ignored: files of credentials, API keys and the policy are read again every %v anyway; the rest takes a restart", watchInterval)
 	}
 }
 

@@ -336,6 +336,7 @@ func TestAPIKeyCommand(t *testing.T) {
 
 func TestPolicyCommand(t *testing.T) {
 	const teachers = `AUTH_POLICY=request.role == 0 || "teachers" in caller.claims.groups`
+	parts := []string{"AUTH_POLICY=request.role == 0 && caller.subject == 'alice'\n  && (size(request.geoRegions) > 0)"}
 	users := []string{teachers, "AUTH_ISSUER=https://id.example.com", "AUTH_AUDIENCE=app"}
 	policies, err := filepath.Abs("docs/policies.yaml")
 	if err != nil {
@@ -359,22 +360,30 @@ func TestPolicyCommand(t *testing.T) {
 		want string
 	}{
 		{"a teacher hosts", users, `--claims|{"groups":["teachers"]}|--session-name|a|--role|1`, 0, "allowed"},
-		{"a pupil does not", users, `--claims|{"groups":["pupils"]}|--session-name|a|--role|1`, 1, "AUTH_POLICY is false"},
-		{"an API key has no groups", users, `--method|api_key|--subject|backend|--session-name|a|--role|1`, 1, "no such key at line 1, column"},
+		{"a pupil does not", users, `--claims|{"groups":["pupils"]}|--session-name|a|--role|1`, 1, "AUTH_POLICY is false\n  false at line 1, column 1: request.role == 0 || \"teachers\" in caller.claims.groups"},
+		{"two parts of three are false", parts, `--subject|alice|--session-name|a|--role|1`, 1, "AUTH_POLICY is false\n  false at line 1, column 1: request.role == 0\n  false at line 2, column 7: size(request.geoRegions) > 0\n"},
+		{"the subject is the claim sub", append([]string{`AUTH_POLICY=caller.subject == "alice" && caller.claims.sub == "alice"`}, users[1:]...), `--subject|alice|--session-name|a|--role|1`, 0, "allowed"},
+		{"the claim sub is the subject", append([]string{`AUTH_POLICY=caller.subject == "alice" && caller.claims.sub == "alice"`}, users[1:]...), `--claims|{"sub":"alice"}|--session-name|a|--role|1`, 0, "allowed"},
+		{"a subject that differs from sub", users, `--subject|bob|--claims|{"sub":"alice"}|--session-name|a|--role|0`, 2, "the subject and the claim sub are one thing, but differ"},
+		{"claims of an API key", users, `--method|api_key|--claims|{}|--session-name|a|--role|0`, 2, "only a caller known by jwt has claims"},
+		{"a subject of nobody", users, `--method|none|--subject|x|--session-name|a|--role|0`, 2, "a caller known by none has no subject"},
+		{"a misspelt flag", users, `--sesion-name|a`, 2, "flag provided but not defined"},
+		{"a caller without the claim that names them", append([]string{"AUTH_IDENTITY_CLAIM=email"}, users...), `--subject|alice|--session-name|a|--role|0`, 2, "caller refused: identity"},
+		{"an API key has no groups", users, `--method|api_key|--subject|backend|--session-name|a|--role|1`, 2, "no such key at line 1, column"},
 		{"the identity is the caller's", append([]string{"AUTH_IDENTITY_CLAIM=sub", "AUTH_POLICY=request.userIdentity == caller.subject"}, users[1:]...), `--subject|alice|--user-identity|bob|--session-name|a|--role|1`, 0, "allowed"},
-		{"an invalid request", users, `--session-name|a|--role|7`, 1, "the request is invalid, whoever makes it: role must be 0 or 1"},
-		{"a broken policy", []string{"AUTH_POLICY=request.role"}, "", 1, "want an expression that is true or false"},
-		{"no policy", nil, `--session-name|a|--role|1`, 1, "there is none; set AUTH_POLICY"},
-		{"claims that are no JSON", users, `--claims|x`, 1, "--claims: want a JSON object"},
-		{"another method", users, `--method|x`, 1, "--method: want jwt"},
-		{"something behind the flags", users, `x`, 1, `want flags, not "x"`},
+		{"an invalid request", users, `--session-name|a|--role|7`, 2, "the request is invalid, whoever makes it: role must be 0 or 1"},
+		{"a broken policy", []string{"AUTH_POLICY=request.role"}, "", 2, "want an expression that is true or false"},
+		{"no policy", nil, `--session-name|a|--role|1`, 2, "there is none; set AUTH_POLICY"},
+		{"claims that are no JSON", users, `--claims|x`, 2, "--claims: want a JSON object"},
+		{"another method", users, `--method|x`, 2, "--method: want jwt"},
+		{"something behind the flags", users, `x`, 2, `want flags, not "x"`},
 		{"help", nil, "--help", 0, "-claims"},
 		{"the documented policies' tests", nil, "test|" + policies, 0, "28 passed, 0 failed"},
 		{"tests that fail", nil, "test|" + tests(`{name: it, request: {sessionName: a, role: 1}, want: allowed}`), 1, "FAIL  it: it\n      want allowed\n      got  denied"},
 		{"tests of the environment's policy", users, "test|" + strings.Replace(tests(`{name: it, request: {sessionName: a, role: 0}, want: allowed}`), "policy.yaml", "none.yaml", 1), 0, "1 passed, 0 failed"},
-		{"a test with a mistake", nil, "test|" + tests(`{name: it, want: yes}`), 1, "want one of allowed"},
-		{"no file of tests", nil, "test", 1, "want one FILE"},
-		{"a file of tests that is gone", nil, "test|/nowhere", 1, "/nowhere: there is no such file"},
+		{"a test with a mistake", nil, "test|" + tests(`{name: it, want: yes}`), 2, "want one of allowed"},
+		{"no file of tests", nil, "test", 2, "want one FILE"},
+		{"a file of tests that is gone", nil, "test|/nowhere", 2, "/nowhere: there is no such file"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			args := []string{"policy"}
@@ -635,7 +644,7 @@ func TestShutdown(t *testing.T) {
 		s := start(t, credentials("SHUTDOWN_DELAY=0s"))
 		for range 2 {
 			s.Signal(t, syscall.SIGHUP)
-			if line := s.Next(t, "SIGHUP ignored: files of credentials and API keys are read again every 2s anyway; the rest takes a restart"); line == nil {
+			if line := s.Next(t, "SIGHUP ignored: files of credentials, API keys and the policy are read again every 2s anyway; the rest takes a restart"); line == nil {
 				t.Fatal("the service has ended")
 			}
 		}

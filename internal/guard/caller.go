@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 )
@@ -13,6 +14,35 @@ type Caller struct {
 	Subject string
 	// Claims are those of the user's token, as JSON has them; nil for the other methods.
 	Claims map[string]any
+}
+
+// NewCaller returns the caller whom the service would know by these words, for trying a policy: a user's subject is the
+// claim sub of the user's token, and only a token has claims.
+func NewCaller(m *Method, subject string, claims map[string]any) (*Caller, error) {
+	if m != JWT {
+		switch {
+		case claims != nil:
+			return nil, errors.New("only a caller known by jwt has claims")
+		case m == None && subject != "":
+			return nil, errors.New("a caller known by none has no subject")
+		}
+		return &Caller{Method: m, Subject: subject}, nil
+	}
+	if claims == nil {
+		claims = map[string]any{}
+	}
+	sub, sent := claims["sub"]
+	switch text, isText := sub.(string); {
+	case !sent && subject != "":
+		claims["sub"] = subject
+	case sent && (!isText || text == ""):
+		return nil, errors.New("the claim sub must be text, and not empty")
+	case sent && subject != "" && subject != text:
+		return nil, errors.New("the subject and the claim sub are one thing, but differ")
+	case sent:
+		subject = text
+	}
+	return &Caller{Method: m, Subject: subject, Claims: claims}, nil
 }
 
 var anonymous = Caller{Method: None}

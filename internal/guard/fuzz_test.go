@@ -94,8 +94,14 @@ func FuzzPolicy(f *testing.F) {
 			return
 		}
 		if err := policy.Allow(who, g); err != nil {
-			if _, ok := errors.AsType[*guard.RefusalError](err); !ok {
+			refusal, ok := errors.AsType[*guard.RefusalError](err)
+			if !ok {
 				t.Fatalf("%T %v", err, err)
+			}
+			if refusal.Reason == guard.PolicyDenied {
+				if parts, err := policy.FalseParts(who, g); err == nil && len(parts) == 0 {
+					t.Fatalf("%q is false, but no part of it is", text)
+				}
 			}
 		}
 	})

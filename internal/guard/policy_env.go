@@ -44,6 +44,7 @@ func policyEnv() (*cel.Env, error) {
 	return cel.NewEnv( //nolint:wrapcheck // the caller says what it is about
 		cel.CustomTypeAdapter(objects),
 		cel.CustomTypeProvider(objects),
+		cel.EnableMacroCallTracking(), // so that a part of a policy can be shown as it was written
 		cel.OptionalTypes(),
 		// split and lowerAscii: without them a policy would look for a scope by contains(), which other scopes pass too.
 		// From version 5 on these functions count towards the cost.

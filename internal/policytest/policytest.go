@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 
@@ -105,7 +104,7 @@ func (s *Suite) validate() error {
 			}
 		}
 		if _, err := test.caller(); err != nil {
-			return wrong("caller.claims", err.Error())
+			return wrong("caller", err.Error())
 		}
 	}
 	return nil
@@ -162,30 +161,24 @@ func answer(err error) (got, why string) {
 	}
 }
 
-// caller is the caller as the service would know them: claims are JSON, and sub is a user's subject.
+// caller is the caller as the service would know them. Claims are read as JSON, as those of a token are.
 func (t *Test) caller() (*guard.Caller, error) {
-	c := &guard.Caller{Method: guard.JWT, Subject: t.Caller.Subject}
+	method := guard.JWT
 	if t.Caller.Method != "" {
-		c.Method = guard.MethodByName(t.Caller.Method)
+		method = guard.MethodByName(t.Caller.Method)
 	}
-	if c.Method != guard.JWT {
-		return c, nil
+	if t.Caller.Claims == nil {
+		return guard.NewCaller(method, t.Caller.Subject, nil)
 	}
-	claims := maps.Clone(t.Caller.Claims)
-	if claims == nil {
-		claims = map[string]any{}
-	}
-	if sub, ok := claims["sub"].(string); ok && c.Subject == "" {
-		c.Subject = sub
-	} else if claims["sub"] == nil {
-		claims["sub"] = c.Subject
-	}
-	text, err := json.Marshal(claims)
+	text, err := json.Marshal(t.Caller.Claims)
 	if err != nil {
-		return nil, errors.New("want values that JSON has")
+		return nil, errors.New("claims: want values that JSON has")
 	}
-	c.Claims, err = guard.ParseClaims(text)
-	return c, err
+	claims, err := guard.ParseClaims(text)
+	if err != nil {
+		return nil, fmt.Errorf("claims: %w", err)
+	}
+	return guard.NewCaller(method, t.Caller.Subject, claims)
 }
 
 // valueOf is a value as a request has it.

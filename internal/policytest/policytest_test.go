@@ -112,7 +112,7 @@ func TestMistakes(t *testing.T) {
 		{"a signed property that there is not", document("want: allowed, signed: {user_key: a}"), "user_key: no property"},
 		{"signed, but denied", document("want: denied, signed: {role: 1}"), "only a request that is allowed is signed"},
 		{"another method", document("want: denied, caller: {method: saml}"), "caller.method: want jwt, api_key, proxy or none"},
-		{"a claim that JSON does not have", document("want: denied, caller: {claims: {a: .nan}}"), "caller.claims: want values that JSON has"},
+		{"a claim that JSON does not have", document("want: denied, caller: {claims: {a: .nan}}"), "caller: claims: want values that JSON has"},
 		{"in the second document", document("want: denied") + "---\ntests: []", "document 2: tests"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
