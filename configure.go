@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,7 +33,7 @@ func configure() (config, error) {
 	mistakes, warnings := read(&c.signer, &c.caller, &c.http, &c.telemetry)
 	credentials, doubts, err := readCredentials(&c.signer)
 	mistakes = append(mistakes, err)
-	c.credentials, c.warnings = credentials, append(warnings, doubts...)
+	c.credentials, c.warnings = credentials, slices.Concat(warnings, doubts)
 	c.guard, err = guard.New(c.caller, time.Now)
 	return c, wrongConfiguration(append(mistakes, err), c.warnings)
 }
@@ -41,7 +42,7 @@ func configure() (config, error) {
 func readCredentials(c *signer.Config) (signer.Credentials, []string, error) {
 	credentials, err := c.Credentials()
 	if err != nil {
-		return credentials, nil, err //nolint:wrapcheck // it names the variable
+		return credentials, nil, err
 	}
 	var warnings []string
 	for _, name := range credentials.Placeholders() {

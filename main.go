@@ -95,7 +95,7 @@ func serve(ctx context.Context) error {
 	}
 	o.log.Info().Stringer("address", server.Addr()).Stringer("admin_address", server.AdminAddr()).
 		Str("token_path", c.http.TokenPath).Str("version", build().Version).Msg("listening")
-	return o.stop(server.Run(ctx, signals))
+	return o.stop(context.WithoutCancel(ctx), server.Run(ctx, signals))
 }
 
 // watch follows what changes while the service runs: the files of credentials and of API keys, and the key set.
@@ -103,7 +103,7 @@ func watch(ctx context.Context, c config, tokens *signer.HS256, o *observability
 	always := func() bool { return true } // the service doesn't start without them
 	credentials := reload(o.log, "credentials", o.metrics.Rotated, always)
 	if c.signer.KeyFile != "" || c.signer.SecretFile != "" {
-		use := func(new signer.Credentials) { tokens.Use(new); credentials(nil) }
+		use := func(c signer.Credentials) { tokens.Use(c); credentials(nil) }
 		go files.Watch(ctx, time.Tick(watchInterval), c.credentials, c.signer.Credentials, use, credentials)
 	}
 	c.guard.Run(ctx, guard.Background{
@@ -145,11 +145,11 @@ func warn(log *telemetry.Log, c config) {
 		log.Warn().Msg(warning)
 	}
 	if c.guard.Open() {
-		tokens := "any token, a host's too"
+		scope := "any token, a host's too"
 		if c.guard.HasPolicy() {
-			tokens = "any token that the policy allows, under any name"
+			scope = "any token that the policy allows, under any name"
 		}
-		log.Warn().Msg("open: everybody who reaches this endpoint gets " + tokens + "; set AUTH_ISSUER, AUTH_API_KEYS_FILE or AUTH_PROXY_HEADER")
+		log.Warn().Msg("open: everybody who reaches this endpoint gets " + scope + "; set AUTH_ISSUER, AUTH_API_KEYS_FILE or AUTH_PROXY_HEADER")
 	}
 	if !c.guard.HasPolicy() && slices.ContainsFunc(c.guard.Methods(), func(m *guard.Method) bool { return m.Person }) {
 		log.Warn().Msg("no policy: every user who is signed in gets any token, a host's too; set AUTH_POLICY")
@@ -188,9 +188,7 @@ func observe(ctx context.Context, c config) (*observability, error) {
 }
 
 // stop sends the last spans, and writes the last lines. It returns the error that the service ends with.
-func (o *observability) stop(err error) error {
-	// the service's own context may have ended
-	ctx := context.Background()
+func (o *observability) stop(ctx context.Context, err error) error {
 	if err = errors.Join(err, within(ctx, flushTimeout, o.tracing.Flush)); err != nil {
 		o.log.Error().Err(err).Msg("stopped")
 		err = fmt.Errorf("stopped: %w", err)

@@ -10,7 +10,7 @@ import (
 )
 
 // Mistake says what a variable must hold. It never quotes what the variable holds, so that it can be shown.
-type Mistake string
+type Mistake string //nolint:errname // it is read with its package: an env.Mistake
 
 func (m Mistake) Error() string { return string(m) }
 

@@ -71,7 +71,8 @@ func operands(e ast.Expr) []ast.Expr {
 // in front of it.
 func (p *Policy) start(e ast.Expr) int32 {
 	source, text := p.ast.NativeRep().SourceInfo(), []rune(p.ast.Source().Content())
-	first := int32(len(text))
+	self, _ := source.GetOffsetRange(e.ID())
+	first := self.Start
 	ast.PreOrderVisit(e, ast.NewExprVisitor(func(part ast.Expr) {
 		if at, known := source.GetOffsetRange(part.ID()); known {
 			first = min(first, at.Start)
