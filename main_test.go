@@ -424,7 +424,7 @@ func TestWarningsAtStart(t *testing.T) {
 			s := start(t, credentials(c.env...))
 			var warnings []string
 			for _, line := range s.Before() {
-				if line["level"] == "warn" {
+				if line["severity"] == "WARNING" {
 					warnings = append(warnings, line["message"].(string))
 				}
 			}
@@ -447,7 +447,7 @@ func TestPlaygroundIsLogged(t *testing.T) {
 	for on, want := range map[string]bool{"true": true, "false": false} {
 		logged := false
 		for _, line := range start(t, credentials("PLAYGROUND="+on)).Before() {
-			logged = logged || line["level"] == "info" && strings.HasPrefix(line["message"].(string), "playground: ")
+			logged = logged || line["severity"] == "INFO" && strings.HasPrefix(line["message"].(string), "playground: ")
 		}
 		if logged != want {
 			t.Errorf("PLAYGROUND=%s: logged %t", on, logged)
@@ -467,7 +467,7 @@ func TestRotation(t *testing.T) {
 	write("old-key", "old-secret")
 	s := start(t, []string{"PORT=0", "ZOOM_VIDEO_SDK_KEY_FILE=" + dir + "/key", "ZOOM_VIDEO_SDK_SECRET_FILE=" + dir + "/secret"})
 	write("", "half-a-pair")
-	if line := s.Next(t, "credentials not read, those from before stay"); !strings.Contains(line["error"].(string), "ZOOM_VIDEO_SDK_KEY_FILE: empty") {
+	if line := s.Next(t, "credentials not read, those from before stay"); !strings.Contains(line["error_message"].(string), "ZOOM_VIDEO_SDK_KEY_FILE: empty") {
 		t.Errorf("line %v", line)
 	}
 	write(testKey, testSecret)
@@ -548,8 +548,8 @@ func TestLog(t *testing.T) {
 	ok := post(t, s.URL, `{"sessionName":"a","role":1,"userIdentity":"ann","expirationSeconds":1800}`)
 	line := s.Next(t, "request")
 	for key, want := range map[string]any{
-		"role": "host", "session_name": "a", "user_identity": "ann", "lifetime_s": 1800.0, "client": "127.0.0.1",
-		"status": 200.0, "method": "POST", "path": "/", "outcome": "ok", "level": "info", "request_id": ok.header.Get("X-Request-Id"),
+		"role": "host", "session_name": "a", "user_identity": "ann", "lifetime_s": 1800.0, "client_address": "127.0.0.1",
+		"status_code": 200.0, "method": "POST", "path": "/", "outcome": "ok", "severity": "INFO", "request_id": ok.header.Get("X-Request-Id"),
 	} {
 		if line[key] != want {
 			t.Errorf("%s is %v, want %v", key, line[key], want)
@@ -563,7 +563,7 @@ func TestLog(t *testing.T) {
 		t.Errorf("line %v", line)
 	}
 	send(t, http.MethodGet, s.URL+"/livez", nil, "")
-	if line := s.Next(t, "request"); line["level"] != "debug" {
+	if line := s.Next(t, "request"); line["severity"] != "DEBUG" {
 		t.Errorf("line %v", line)
 	}
 	s.Signal(t, os.Interrupt)

@@ -293,7 +293,7 @@ func TestEvictedBodyIsLogged(t *testing.T) {
 			t.Errorf("status %d", status)
 		}
 		synctest.Wait()
-		if text := log.String(); !strings.Contains(text, `"status":408`) || !strings.Contains(text, "closed to make room for other clients") {
+		if text := log.String(); !strings.Contains(text, `"status_code":408`) || !strings.Contains(text, "closed to make room for other clients") {
 			t.Error(text)
 		}
 	})

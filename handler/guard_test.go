@@ -86,7 +86,7 @@ func TestUnauthenticated(t *testing.T) {
 				t.Error("a web page can't read it")
 			}
 			line := lastLine(t, log)
-			if line["decision"] != c.decision || line["outcome"] != "refused" || line["caller"] != nil || line["level"] != "info" {
+			if line["decision"] != c.decision || line["outcome"] != "refused" || line["caller"] != nil || line["severity"] != "INFO" {
 				t.Errorf("log %v", line)
 			}
 		})
@@ -142,7 +142,7 @@ func TestAuditOfCallers(t *testing.T) {
 	if strings.TrimSpace(a.body) != `{"errors":[{"property":"policy","reason":"denied this request"}]}` {
 		t.Errorf("the client learns %s", a.body)
 	}
-	if line := lastLine(t, log); !strings.Contains(line["error"].(string), "AUTH_POLICY is false") {
+	if line := lastLine(t, log); !strings.Contains(line["error_message"].(string), "AUTH_POLICY is false") {
 		t.Errorf("the log does not say more: %v", line)
 	}
 }
@@ -308,7 +308,7 @@ func TestRateLimit(t *testing.T) {
 				t.Errorf("%v %s", a.header, a.body)
 			}
 		}
-		if line := lastLine(t, log); line["decision"] != "rate_limited" || line["caller"] != "backend" || line["status"] != 429.0 {
+		if line := lastLine(t, log); line["decision"] != "rate_limited" || line["caller"] != "backend" || line["status_code"] != 429.0 {
 			t.Errorf("log %v", line)
 		}
 		if a := send(t, "POST", url, bearer("jobs-key"), strings.NewReader(body)); a.status != 200 {

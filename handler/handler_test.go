@@ -319,7 +319,7 @@ func TestBrokenConnection(t *testing.T) {
 			_, _ = io.ReadAll(conn) // until the server has answered
 			server.Close()
 			_ = conn.Close()
-			if line := log.String(); !strings.Contains(line, `"status":400,"outcome":"invalid"`) {
+			if line := log.String(); !strings.Contains(line, `"status_code":400,"outcome":"invalid"`) {
 				t.Errorf("log %s", line)
 			}
 		})
@@ -334,10 +334,10 @@ func TestServerErrors(t *testing.T) {
 		name, logged string
 		sign         func(context.Context, *signer.Grant) (signer.Token, error)
 	}{
-		{"an error", `"error":"sign: no hash today"`, func(context.Context, *signer.Grant) (signer.Token, error) {
+		{"an error", `"error_message":"sign: no hash today"`, func(context.Context, *signer.Grant) (signer.Token, error) {
 			return signer.Token{}, errors.New("no hash today")
 		}},
-		{"a panic", `"error":"panic: at the disco"`, func(context.Context, *signer.Grant) (signer.Token, error) { panic("at the disco") }},
+		{"a panic", `"error_message":"panic: at the disco"`, func(context.Context, *signer.Grant) (signer.Token, error) { panic("at the disco") }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h, log := newHandler(t, fakeSigner{real.Validate, c.sign})
@@ -347,7 +347,7 @@ func TestServerErrors(t *testing.T) {
 			if a.status != 500 || strings.TrimSpace(a.body) != failed || a.header.Get("Access-Control-Allow-Origin") != "*" {
 				t.Errorf("got %d %v %s", a.status, a.header, a.body)
 			}
-			if line := log.String(); !strings.Contains(line, c.logged) || !strings.Contains(line, a.header.Get("X-Request-Id")) || !strings.Contains(line, `"level":"error"`) {
+			if line := log.String(); !strings.Contains(line, c.logged) || !strings.Contains(line, a.header.Get("X-Request-Id")) || !strings.Contains(line, `"severity":"ERROR"`) {
 				t.Errorf("log %s", line)
 			}
 			if c.name == "a panic" && !strings.Contains(log.String(), "handler_test.go") {
@@ -536,7 +536,7 @@ func TestClientAddress(t *testing.T) {
 			server := httptest.NewServer(h.Public)
 			send(t, "POST", server.URL, http.Header{"X-Forwarded-For": {c.forwarded}}, strings.NewReader(validBody))
 			server.Close()
-			if !strings.Contains(log.String(), fmt.Sprintf(`"client":%q`, c.want)) {
+			if !strings.Contains(log.String(), fmt.Sprintf(`"client_address":%q`, c.want)) {
 				t.Errorf("want client %s: %s", c.want, log)
 			}
 		})

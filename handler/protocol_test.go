@@ -66,7 +66,7 @@ func TestRequestsThatAreNoHTTP(t *testing.T) {
 				}
 				_ = closeAll()
 				time.Sleep(time.Second) // net/http waits half a second before it closes
-				if line := fmt.Sprintf(`"status":%d,`, c.status); strings.Count(log.String(), line) != 1 || !strings.Contains(log.String(), response.Header.Get("X-Request-Id")) {
+				if line := fmt.Sprintf(`"status_code":%d,`, c.status); strings.Count(log.String(), line) != 1 || !strings.Contains(log.String(), response.Header.Get("X-Request-Id")) {
 					t.Errorf("log: %s", log)
 				}
 			})

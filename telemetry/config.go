@@ -17,6 +17,7 @@ import (
 type Config struct {
 	LogLevel   zerolog.Level `default:"info" desc:"debug, info, warn or error; health and metrics requests are logged at debug" envconfig:"LOG_LEVEL"`
 	LogFormat  string        `desc:"json or text; without it json, and text on a terminal" envconfig:"LOG_FORMAT"`
+	LogClient  string        `default:"full" desc:"full, hashed or none: how the log and the spans have the addresses of clients; hashed needs LOG_HASH_KEY" envconfig:"LOG_CLIENT_ADDRESS"`
 	LogHashKey secret.Text   `desc:"a key of at least 16 characters; with it the log has keyed hashes in place of session names, identities and user keys" envconfig:"LOG_HASH_KEY"`
 
 	TracesExporter string `desc:"otlp or none; without it otlp where an endpoint is set, else none" envconfig:"OTEL_TRACES_EXPORTER"`
@@ -31,6 +32,13 @@ type Config struct {
 const (
 	protocolHTTP = "http/protobuf"
 	protocolGRPC = "grpc"
+)
+
+// The values of LOG_CLIENT_ADDRESS.
+const (
+	clientFull   = "full"
+	clientHashed = "hashed"
+	clientNone   = "none"
 )
 
 // minHashKey keeps short keys, which can be found by trying, out.
@@ -61,8 +69,29 @@ func (c *Config) Validate() error {
 	if c.LogHashKey != "" && len(c.LogHashKey) < minHashKey {
 		mistakes = append(mistakes, errors.New("LOG_HASH_KEY: want at least 16 characters"))
 	}
+	switch {
+	case c.LogClient != clientFull && c.LogClient != clientHashed && c.LogClient != clientNone:
+		mistakes = append(mistakes, errors.New("LOG_CLIENT_ADDRESS: want full, hashed or none"))
+	case c.LogClient == clientHashed && c.LogHashKey == "":
+		mistakes = append(mistakes, errors.New("LOG_CLIENT_ADDRESS: hashed needs LOG_HASH_KEY"))
+	}
 	if c.QueueSize == 0 || c.QueueSize > math.MaxUint16 {
 		mistakes = append(mistakes, errors.New("OTEL_BSP_MAX_QUEUE_SIZE: want 1 to 65535"))
 	}
+	if c.traces() {
+		mistakes = append(mistakes, sdkMistakes()...)
+	}
 	return errors.Join(mistakes...)
+}
+
+// traces says that spans are sent to a collector.
+func (c *Config) traces() bool {
+	switch {
+	case c.Disabled || c.TracesExporter == "none":
+		return false
+	case c.TracesExporter == "otlp":
+		return true
+	default:
+		return c.Endpoint != "" || c.TracesEndpoint != ""
+	}
 }

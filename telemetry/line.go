@@ -17,10 +17,12 @@ func (l *Log) request(r *Record, decision string) {
 	e.Ctx(r.Request.Context()).Str("request_id", r.ID).
 		Str("method", clip(r.Request.Method, lineClip)).
 		Str("path", clip(r.Request.URL.Path, lineClip)).
-		Int("status", r.Status).
+		Int("status_code", r.Status).
 		Str("outcome", outcome(r.Status)).
-		Int64("duration_us", r.Took.Microseconds()).
-		Str("client", r.Client)
+		Int64("duration_us", r.Took.Microseconds())
+	if client := l.client(r.Client); client != "" {
+		e.Str("client_address", client)
+	}
 	if r.ForbiddenOrigin != "" {
 		e.Str("origin", clip(r.ForbiddenOrigin, lineClip))
 	}

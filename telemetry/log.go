@@ -17,11 +17,14 @@ import (
 type Log struct {
 	zerolog.Logger
 	hashKey []byte
+	clients string // LOG_CLIENT_ADDRESS
 }
 
 func init() {
-	// zerolog knows no other way to set it
+	// zerolog knows no other way to set these
 	zerolog.TimeFieldFormat = time.RFC3339Nano
+	zerolog.LevelFieldName, zerolog.LevelFieldMarshalFunc = "severity", severity
+	zerolog.ErrorFieldName = "error_message"
 }
 
 // NewLog returns a log that writes lines to w, from many goroutines at once, each with the trace and span of its context.
@@ -31,7 +34,23 @@ func NewLog(c Config, w io.Writer, destination *os.File) *Log {
 		w = zerolog.ConsoleWriter{Out: w, NoColor: !isTerminal(destination), TimeFormat: time.TimeOnly}
 	}
 	lines := zerolog.New(w).Level(c.LogLevel).Hook(zerolog.HookFunc(addTrace)).With().Timestamp().Logger()
-	return &Log{lines, []byte(c.LogHashKey)}
+	return &Log{lines, []byte(c.LogHashKey), c.LogClient}
+}
+
+// severity names a level as Google Cloud reads it. Datadog and Loki read the field and these words too. The names of other
+// fields are chosen so that none of them is an object in the Elastic Common Schema, or has a meaning of its own at Datadog,
+// as client, error and status have.
+func severity(level zerolog.Level) string {
+	switch level { //nolint:exhaustive // the service has these four
+	case zerolog.DebugLevel:
+		return "DEBUG"
+	case zerolog.InfoLevel:
+		return "INFO"
+	case zerolog.WarnLevel:
+		return "WARNING"
+	default:
+		return "ERROR"
+	}
 }
 
 // Name is a person's or a session's name as the log may have it: with LOG_HASH_KEY a keyed hash, so that it can be
@@ -45,11 +64,28 @@ func (l *Log) Name(name string) string {
 	return hex.EncodeToString(mac.Sum(nil)[:16])
 }
 
+// client is a client's address as the log and the spans may have it; empty where they may not.
+func (l *Log) client(address string) string {
+	switch l.clients {
+	case clientNone:
+		return ""
+	case clientHashed:
+		return l.Name(address)
+	default:
+		return address
+	}
+}
+
 func isTerminal(f *os.File) bool { return f != nil && isatty.IsTerminal(f.Fd()) }
 
 // addTrace adds the trace and span of a line's context to it.
 func addTrace(e *zerolog.Event, _ zerolog.Level, _ string) {
-	if span := trace.SpanContextFromContext(e.GetCtx()); span.IsValid() {
-		e.Str("trace_id", span.TraceID().String()).Str("span_id", span.SpanID().String())
+	span := trace.SpanContextFromContext(e.GetCtx())
+	if !span.IsValid() {
+		return
+	}
+	e.Str("trace_id", span.TraceID().String())
+	if !span.IsRemote() { // a remote span is the client's
+		e.Str("span_id", span.SpanID().String())
 	}
 }

@@ -45,11 +45,15 @@ const (
 
 // Begin starts the request's span, as a child of the client's where it sent one. The request's context holds it.
 func (o *Requests) Begin(rec *Record) {
-	if o.tracing == nil || rec.Admin { // probes and scrapes would drown the traces
+	r := rec.Request
+	if o.tracing == nil && r.Header["Traceparent"] == nil || rec.Admin { // probes and scrapes would drown the traces
 		return
 	}
-	r := rec.Request
 	ctx := propagator.Extract(r.Context(), carrier{propagation.HeaderCarrier(r.Header)})
+	if o.tracing == nil { // the line has the client's trace all the same
+		rec.Request = r.WithContext(ctx)
+		return
+	}
 	name := method(r)
 	if rec.Route != "" {
 		name += " " + rec.Route
@@ -96,6 +100,9 @@ func (o *Requests) measure(rec *Record, decision string) {
 	exemplar := prometheus.Labels{"trace_id": span.SpanContext().TraceID().String()}
 	duration.(prometheus.ExemplarObserver).ObserveWithExemplar(seconds, exemplar) // every histogram is one
 	span.SetAttributes(attributes(rec, decision)...)
+	if client := o.log.client(rec.Client); client != "" {
+		span.SetAttributes(semconv.ClientAddress(client))
+	}
 	if rec.Status >= http.StatusInternalServerError {
 		span.SetStatus(codes.Error, "")
 	}
@@ -123,8 +130,7 @@ func attributes(e *Record, decision string) []attribute.KeyValue {
 	attrs = append(attrs,
 		semconv.HTTPRequestMethodKey.String(method(r)),
 		semconv.HTTPResponseStatusCode(e.Status),
-		semconv.URLScheme("http"),
-		semconv.ClientAddress(e.Client),
+		semconv.URLScheme(scheme(e)),
 		semconv.NetworkProtocolVersion(r.Proto[len("HTTP/"):]),
 		semconv.UserAgentOriginal(spanText(r.UserAgent())),
 	)
@@ -150,6 +156,16 @@ func attributes(e *Record, decision string) []attribute.KeyValue {
 		attrs = append(attrs, semconv.ErrorTypeKey.String(strconv.Itoa(e.Status)))
 	}
 	return attrs
+}
+
+// scheme is https where a trusted proxy says that the client came by it. The client's address differs from the
+// connection's only where the other end of the connection is such a proxy.
+func scheme(e *Record) string {
+	peer, _, _ := net.SplitHostPort(e.Request.RemoteAddr)
+	if e.Client != peer && e.Request.Header.Get("X-Forwarded-Proto") == "https" {
+		return "https"
+	}
+	return "http"
 }
 
 // method is the request's, or _OTHER for one that HTTP does not know, as semantic conventions have it.

@@ -315,7 +315,7 @@ func collector(t *testing.T, answer http.HandlerFunc) {
 
 func newTracing(t *testing.T, m *telemetry.Metrics, queue uint32) *telemetry.Tracing {
 	t.Helper()
-	c := telemetry.Config{TracesExporter: "otlp", Protocol: "http/protobuf", QueueSize: queue}
+	c := telemetry.Config{Endpoint: os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), Protocol: "http/protobuf", QueueSize: queue}
 	tracing, err := telemetry.NewTracing(t.Context(), c, telemetry.Build{}, m, new(telemetry.Log))
 	if err != nil || tracing == nil {
 		t.Fatalf("%v %v", tracing, err)
@@ -474,7 +474,7 @@ func TestLogFormat(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer file.Close()
-		for format, want := range map[string]string{"": `{"level":"info"`, "json": `{"level":"info"`, "text": " INF hello\n"} {
+		for format, want := range map[string]string{"": `{"severity":"INFO"`, "json": `{"severity":"INFO"`, "text": " INF hello\n"} {
 			var out bytes.Buffer
 			log := telemetry.NewLog(telemetry.Config{LogFormat: format}, &out, file)
 			log.Info().Msg("hello")
@@ -575,5 +575,73 @@ func TestMistakes(t *testing.T) {
 	}
 	if strings.Contains(err.Error(), "short") {
 		t.Error("a secret is in the message")
+	}
+}
+
+// TestClientsOfTheLog: addresses are personal data, so they can be hashed or left out, in the log and in spans.
+func TestClientsOfTheLog(t *testing.T) {
+	for mode, want := range map[string]string{"full": `"client_address":"192.0.2.7"`, "hashed": `"client_address":"`, "none": ""} {
+		var out bytes.Buffer
+		log := telemetry.NewLog(telemetry.Config{LogFormat: "json", LogHashKey: "0123456789abcdef", LogClient: mode}, &out, nil)
+		m, _ := newMetrics(t)
+		telemetry.NewRequests(m, nil, log).End(&telemetry.Record{Request: httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil), Client: "192.0.2.7", Status: 200})
+		if line := out.String(); !strings.Contains(line, want) || (mode != "full") == strings.Contains(line, "192.0.2.7") || (mode == "none") == strings.Contains(line, "client_address") {
+			t.Errorf("%s: %s", mode, line)
+		}
+	}
+	for mode, want := range map[string]string{"some": "LOG_CLIENT_ADDRESS: want full, hashed or none", "hashed": "LOG_CLIENT_ADDRESS: hashed needs LOG_HASH_KEY"} {
+		c := telemetry.Config{LogClient: mode, QueueSize: 1}
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", mode, err)
+		}
+	}
+}
+
+// TestTraceOfTheClient: without a collector of our own, a line still has the id of the trace that the load balancer started.
+func TestTraceOfTheClient(t *testing.T) {
+	const id = "4bf92f3577b34da6a3ce929d0e0e4736"
+	for traceparent, want := range map[string]bool{"00-" + id + "-00f067aa0ba902b7-01": true, "00-" + id: false, "": false} {
+		var out bytes.Buffer
+		log := telemetry.NewLog(telemetry.Config{LogFormat: "json"}, &out, nil)
+		m, _ := newMetrics(t)
+		requests := telemetry.NewRequests(m, nil, log)
+		rec := &telemetry.Record{Request: httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil), Status: 200}
+		if traceparent != "" {
+			rec.Request.Header.Set("Traceparent", traceparent)
+		}
+		requests.Begin(rec)
+		requests.End(rec)
+		if line := out.String(); strings.Contains(line, `"trace_id":"`+id+`"`) != want || strings.Contains(line, "span_id") {
+			t.Errorf("%q: %s", traceparent, line)
+		}
+	}
+}
+
+// TestNamesOfTheLog: no field of a line is one that Google Cloud, Datadog or the Elastic Common Schema reads in another way.
+func TestNamesOfTheLog(t *testing.T) {
+	var out bytes.Buffer
+	log := telemetry.NewLog(telemetry.Config{LogFormat: "json"}, &out, nil)
+	m, _ := newMetrics(t)
+	requests := telemetry.NewRequests(m, nil, log)
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
+	requests.End(&telemetry.Record{Request: request, Client: "192.0.2.7", Status: 500, Err: errors.New("x"), Stack: []byte("x"), Caller: &guard.Caller{Method: guard.JWT, Subject: "a"}})
+	requests.End(&telemetry.Record{Request: request, Admin: true, Status: 200})
+	log.Info().Msg("x")
+	log.Warn().Msg("x")
+	var severities []string
+	for text := range strings.Lines(out.String()) {
+		var line map[string]any
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			t.Fatal(err)
+		}
+		severities = append(severities, line["severity"].(string))
+		for _, taken := range []string{"level", "status", "client", "error", "host", "service", "source", "user", "event", "trace", "span", "url", "http", "log", "process", "server"} {
+			if _, ok := line[taken]; ok {
+				t.Errorf("%s has %s", text, taken)
+			}
+		}
+	}
+	if got := strings.Join(severities, " "); got != "ERROR DEBUG INFO WARNING" {
+		t.Errorf("severities %s", got)
 	}
 }

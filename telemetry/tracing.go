@@ -3,9 +3,9 @@ package telemetry
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -30,15 +30,8 @@ func NewTracing(ctx context.Context, c Config, b Build, m *Metrics, log *Log) (*
 	if !c.traces() {
 		return nil, nil //nolint:nilnil // off is a state, not an error
 	}
-	protocol := c.Protocol
-	if c.TracesProtocol != "" {
-		protocol = c.TracesProtocol
-	}
-	client := otlptracehttp.NewClient()
-	if protocol == protocolGRPC {
-		client = otlptracegrpc.NewClient()
-	}
-	exporter, err := otlptrace.New(ctx, client)
+	useLog(log)
+	exporter, err := otlptrace.New(ctx, c.client())
 	if err != nil {
 		return nil, fmt.Errorf("tracing: %w", err)
 	}
@@ -46,25 +39,31 @@ func NewTracing(ctx context.Context, c Config, b Build, m *Metrics, log *Log) (*
 	about, err := resource.New(ctx,
 		resource.WithAttributes(semconv.ServiceName(serviceName), semconv.ServiceVersion(b.Version)),
 		resource.WithTelemetrySDK(), resource.WithHost(), resource.WithFromEnv())
-	if err != nil {
-		return nil, fmt.Errorf("tracing: OTEL_RESOURCE_ATTRIBUTES: %w", err)
+	if err != nil { // as the specification has it, what can't be read is left out and the rest counts
+		log.Warn().Msg("OTEL_RESOURCE_ATTRIBUTES: entries that can't be read are left out; want key=value with commas between")
 	}
-	// what the SDK meets in the background: a collector that is gone, a sampler that it does not know
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn().Err(err).Msg("telemetry") }))
 	queue := &queue{limit: int64(c.QueueSize), metrics: m}
 	queue.SpanProcessor = sdk.NewBatchSpanProcessor(counting{exporter, queue}, sdk.WithMaxQueueSize(int(c.QueueSize)))
 	provider := sdk.NewTracerProvider(sdk.WithResource(about), sdk.WithSpanProcessor(queue))
 	return &Tracing{provider.Tracer(serviceName, trace.WithInstrumentationVersion(b.Version)), provider}, nil
 }
 
-func (c *Config) traces() bool {
+// client speaks the protocol of the configuration. Where no endpoint is set it is the one that the specification names;
+// Go's exporter would take https.
+func (c *Config) client() otlptrace.Client {
+	protocol, local := c.Protocol, c.Endpoint == "" && c.TracesEndpoint == ""
+	if c.TracesProtocol != "" {
+		protocol = c.TracesProtocol
+	}
 	switch {
-	case c.Disabled || c.TracesExporter == "none":
-		return false
-	case c.TracesExporter == "otlp":
-		return true
+	case protocol == protocolGRPC && local:
+		return otlptracegrpc.NewClient(otlptracegrpc.WithEndpointURL("http://localhost:4317"))
+	case protocol == protocolGRPC:
+		return otlptracegrpc.NewClient()
+	case local:
+		return otlptracehttp.NewClient(otlptracehttp.WithEndpointURL("http://localhost:4318/v1/traces"))
 	default:
-		return c.Endpoint != "" || c.TracesEndpoint != ""
+		return otlptracehttp.NewClient()
 	}
 }
 
@@ -110,7 +109,7 @@ type counting struct {
 }
 
 func (c counting) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
-	err := c.SpanExporter.ExportSpans(ctx, spans)
+	err := inWords(c.SpanExporter.ExportSpans(ctx, spans))
 	result := resultExported
 	if err != nil {
 		result = resultFailed
@@ -118,4 +117,19 @@ func (c counting) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) err
 	c.queue.metrics.spans[result].Add(float64(len(spans)))
 	c.queue.waiting.Add(-int64(len(spans)))
 	return err //nolint:wrapcheck // a decorator leaves errors as they are
+}
+
+// inWords says what is behind an error that names neither the cause nor the remedy: each protocol has its own port, and a
+// client of one gets bytes of the other from the wrong one.
+func inWords(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case strings.Contains(err.Error(), "malformed HTTP response"):
+		return fmt.Errorf("the collector speaks gRPC on this port: set OTEL_EXPORTER_OTLP_PROTOCOL=grpc, or take its port for HTTP, usually 4318: %.80q", err.Error())
+	case strings.Contains(err.Error(), "error reading server preface"):
+		return fmt.Errorf("the collector does not speak gRPC on this port: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or take its port for gRPC, usually 4317: %.80q", err.Error())
+	default:
+		return err
+	}
 }

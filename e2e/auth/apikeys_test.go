@@ -66,7 +66,7 @@ func TestABackendsKeyIsReplacedWithoutARestart(t *testing.T) {
 
 	replaceFile(t, file, newKey+"\n") // the key itself, by mistake
 	s.Line(t, func(l servicetest.Line) bool {
-		return l["level"] == "error" && l["message"] == "API keys not read, those from before stay"
+		return l["severity"] == "ERROR" && l["message"] == "API keys not read, those from before stay"
 	})
 	s.post(t, newKey, asHost).grant(t)
 	if s.refusals(t, "unknown_api_key") < 2 {

@@ -109,7 +109,7 @@ func TestWhoSignsInAtAProxyGetsATokenByItsWord(t *testing.T) {
 		client := &http.Client{Transport: &http.Transport{DialContext: elsewhere.DialContext, DisableKeepAlives: true}}
 		got := post(t, client, s.URL, asHost, http.Header{"X-Forwarded-Email": {teacher.email}})
 		got.wantErrors(t, http.StatusUnauthorized, "Authorization")
-		if l := s.audit(t, got); fmt.Sprint(l["client"]) != "127.0.0.2" || l["decision"] != "untrusted_proxy" {
+		if l := s.audit(t, got); fmt.Sprint(l["client_address"]) != "127.0.0.2" || l["decision"] != "untrusted_proxy" {
 			t.Errorf("got the log line %v", l)
 		}
 		if rise := s.refusals(t, "untrusted_proxy") - before; rise != 1 {

@@ -169,7 +169,7 @@ func TestHostileClients(t *testing.T) {
 					t.Errorf("an attacker saw %q", outcome)
 				}
 			}
-			if lines := s.with(`"level":"error"`); len(lines) > 0 {
+			if lines := s.with(`"severity":"ERROR"`); len(lines) > 0 {
 				t.Errorf("%d errors in the log: %v", len(lines), lines[0])
 			}
 		})

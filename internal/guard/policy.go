@@ -61,14 +61,25 @@ func (p *Policy) Allow(c *Caller, grant *signer.Grant) error {
 	}
 }
 
-// failed says where and why the evaluation ended. What CEL says behind a colon may be a value of the request, which the
-// log does not have in clear text.
+// failures are the beginnings of CEL's errors that quote no value. Others may quote a name, as that of timestamp() does.
+var failures = []string{
+	"no such key", "no such overload", "no such attribute", "division by zero", "modulus by zero", "integer overflow", "unsigned integer overflow",
+	"index out of bounds", "index out of range", "unsupported index type", "optional.none() dereference", "type conversion error", "range error",
+}
+
+// failed says where and why the evaluation ended. CEL's own text may quote a value of the request, which the log must not
+// have in clear text with LOG_HASH_KEY.
 func (p *Policy) failed(err error) *RefusalError {
 	text, place := err.Error(), ""
 	if strings.Contains(text, "cost limit exceeded") {
 		return refuse(PolicyError, "%s costs more than %d", p.variable, maxPolicyCost)
 	}
-	what, _, _ := strings.Cut(text, ":")
+	what := "an operation is not possible with these values"
+	for _, known := range failures {
+		if strings.HasPrefix(text, known) {
+			what = known
+		}
+	}
 	if at, ok := errors.AsType[*types.Err](err); ok {
 		if position := p.ast.NativeRep().SourceInfo().GetStartLocation(at.NodeID()); position.Line() > 0 {
 			place = fmt.Sprintf(" at line %d, column %d", position.Line(), position.Column()+1)

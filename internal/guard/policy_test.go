@@ -188,6 +188,16 @@ func TestAttacksOnThePolicy(t *testing.T) {
 		if text := err.Error(); strings.Contains(text, "hidden") || !strings.Contains(text, "no such key at line 1, column 14") {
 			t.Error(text)
 		}
+		for _, policy := range []string{
+			`timestamp(request.sessionName) < timestamp("2026-01-01T00:00:00Z")`, `duration(request.sessionName) < duration("1h")`,
+			`int(request.sessionName) == 1`, `double(request.sessionName) == 1.0`, `bool(request.sessionName)`, `request.sessionName.matches(request.sessionName)`,
+			`request.sessionName.substring(100) == ""`, `{"a": 1}[request.sessionName] == 1`, `[1][int(request.sessionName.size())] == 1`, `dyn(request.sessionName) > 1`,
+		} {
+			err := newPolicy(t, policy).Allow(slow, grant(t, map[string]any{"sessionName": "hidden: (hidden"}))
+			if err == nil || strings.Contains(err.Error(), "hidden") {
+				t.Errorf("%s: %v", policy, err)
+			}
+		}
 	})
 }
 
