@@ -99,3 +99,11 @@ func decided(err error) error {
 	}
 	return undecidedError{err}
 }
+
+// exitStatus is 2 where a policy command could not decide, and 1 for every other error.
+func exitStatus(err error) int {
+	if _, undecided := errors.AsType[undecidedError](err); undecided {
+		return 2
+	}
+	return 1
+}

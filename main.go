@@ -31,12 +31,19 @@ func main() {
 		debug.SetGCPercent(gcPercent)
 	}
 	if err := run(context.Background(), os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "videosdk-auth-endpoint:", err)
-		if _, undecided := errors.AsType[undecidedError](err); undecided {
-			os.Exit(2)
-		}
-		os.Exit(1)
+		report(os.Args[1:], err)
+		os.Exit(exitStatus(err))
 	}
+}
+
+// report writes the error that ends the process to standard error. Of the service it is one line of JSON where the log is
+// JSON, so that what collects the log can read it.
+func report(args []string, err error) {
+	if len(args) > 0 && args[0] != "serve" || !telemetry.JSON(os.Getenv("LOG_FORMAT"), os.Stdout) {
+		fmt.Fprintln(os.Stderr, "videosdk-auth-endpoint:", err)
+		return
+	}
+	telemetry.NewLog(telemetry.Config{LogFormat: "json"}, os.Stderr, nil).Error().Err(err).Msg("videosdk-auth-endpoint ends")
 }
 
 func run(ctx context.Context, args []string) error {
@@ -187,9 +194,13 @@ func observe(ctx context.Context, c config) (*observability, error) {
 	return o, nil
 }
 
-// stop sends the last spans, and writes the last lines. It returns the error that the service ends with.
+// stop sends the last spans, and writes the last lines. It returns the error that the service ends with. A collector that
+// hangs is not one: every request was answered, and the spans that were lost are logged.
 func (o *observability) stop(ctx context.Context, err error) error {
-	if err = errors.Join(err, within(ctx, flushTimeout, o.tracing.Flush)); err != nil {
+	if lost := within(ctx, flushTimeout, o.tracing.Flush); lost != nil {
+		o.log.Warn().Err(lost).Msg("telemetry")
+	}
+	if err != nil {
 		o.log.Error().Err(err).Msg("stopped")
 		err = fmt.Errorf("stopped: %w", err)
 	} else {

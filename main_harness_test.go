@@ -44,6 +44,13 @@ func run(t *testing.T, cmd *exec.Cmd) (stdout, stderr string, code int) {
 	if cmd.ProcessState == nil {
 		t.Fatal(err)
 	}
+	// the service, whose log is JSON here, ends with one line of JSON
+	var line struct {
+		Text string `json:"error_message"`
+	}
+	if json.Unmarshal(errs.Bytes(), &line) == nil {
+		return out.String(), "videosdk-auth-endpoint: " + line.Text + "\n", cmd.ProcessState.ExitCode()
+	}
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -160,6 +161,19 @@ func TestDotEnv(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestEndOfTheService: what collects the log can read the error that the service ends with, and a person can read it where
+// the log is for people.
+func TestEndOfTheService(t *testing.T) {
+	for format, want := range map[string]string{"json": `{"severity":"ERROR","error_message":"the configuration is wrong:\n  PORT: want`, "text": "videosdk-auth-endpoint: the configuration is wrong:\n  PORT: want"} {
+		cmd := command(t, credentials("PORT=hidden", "LOG_FORMAT="+format))
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		if err := cmd.Run(); err == nil || !strings.HasPrefix(stderr.String(), want) {
+			t.Errorf("%s: %v %s", format, err, &stderr)
+		}
 	}
 }
 

@@ -30,11 +30,16 @@ func init() {
 // NewLog returns a log that writes lines to w, from many goroutines at once, each with the trace and span of its context.
 // What w writes to decides on their format, where LOG_FORMAT does not.
 func NewLog(c Config, w io.Writer, destination *os.File) *Log {
-	if c.LogFormat == "text" || c.LogFormat == "" && isTerminal(destination) {
+	if !JSON(c.LogFormat, destination) {
 		w = zerolog.ConsoleWriter{Out: w, NoColor: !isTerminal(destination), TimeFormat: time.TimeOnly}
 	}
 	lines := zerolog.New(w).Level(c.LogLevel).Hook(zerolog.HookFunc(addTrace)).With().Timestamp().Logger()
 	return &Log{lines, []byte(c.LogHashKey), c.LogClient}
+}
+
+// JSON says that lines to that destination are JSON: LOG_FORMAT decides, and where it says nothing, a terminal has text.
+func JSON(format string, destination *os.File) bool {
+	return format == "json" || format != "text" && !isTerminal(destination)
 }
 
 // severity names a level as Google Cloud reads it. Datadog and Loki read the field and these words too. The names of other
