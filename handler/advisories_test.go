@@ -28,7 +28,7 @@ func TestEchoAdvisories(t *testing.T) {
 					}
 				}
 				server.Close()
-				if strings.Contains(log.String(), "203.0.113.") || !strings.Contains(log.String(), `"client":"127.0.0.1"`) {
+				if strings.Contains(log.String(), "203.0.113.") || !strings.Contains(log.String(), `"client_address":"127.0.0.1"`) {
 					t.Errorf("the log names a client that did not connect: %s", log)
 				}
 			})
