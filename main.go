@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -15,7 +14,6 @@ import (
 	"time"
 
 	"videosdk-auth-endpoint/handler"
-	"videosdk-auth-endpoint/internal/files"
 	"videosdk-auth-endpoint/internal/guard"
 	"videosdk-auth-endpoint/signer"
 	"videosdk-auth-endpoint/telemetry"
@@ -105,43 +103,10 @@ func serve(ctx context.Context) error {
 	return o.stop(context.WithoutCancel(ctx), server.Run(ctx, signals))
 }
 
-// watch follows what changes while the service runs: the files of credentials and of API keys, and the key set.
-func watch(ctx context.Context, c config, tokens *signer.HS256, o *observability) {
-	always := func() bool { return true } // the service doesn't start without them
-	credentials := reload(o.log, "credentials", o.metrics.Rotated, always)
-	if c.signer.KeyFile != "" || c.signer.SecretFile != "" {
-		use := func(c signer.Credentials) { tokens.Use(c); credentials(nil) }
-		go files.Watch(ctx, time.Tick(watchInterval), c.credentials, c.signer.Credentials, use, credentials)
-	}
-	c.guard.Run(ctx, guard.Background{
-		Transport: telemetry.Transport(http.DefaultTransport, o.tracing),
-		Ticks:     func() <-chan time.Time { return time.Tick(watchInterval) },
-		KeySet:    reload(o.log, "key set", o.metrics.KeySetFetched, c.guard.Ready),
-		APIKeys:   reload(o.log, "API keys", o.metrics.APIKeysRead, always),
-		Policy:    reload(o.log, "policy", o.metrics.PolicyRead, always),
-	})
-}
-
 // ignore keeps SIGHUP from ending the service. It comes from a terminal that is closed, from systemctl reload and from Nomad.
 func ignore(hangups <-chan os.Signal, log *telemetry.Log) {
 	for range hangups {
 		log.Info().Msgf("SIGHUP ignored: files of credentials, API keys and the policy are read again every %v anyway; the rest takes a restart", watchInterval)
-	}
-}
-
-// reload returns a function that counts and logs each reading of what changes, with the error of one that failed. Has says
-// whether there was one before that succeeded.
-func reload(log *telemetry.Log, what string, count func(error), has func() bool) func(error) {
-	return func(err error) {
-		count(err)
-		switch {
-		case err == nil:
-			log.Info().Msg(what + " read")
-		case has():
-			log.Error().Err(err).Msg(what + " not read, those from before stay")
-		default:
-			log.Error().Err(err).Msg(what + " not read, and there were none before: the service is not ready")
-		}
 	}
 }
 
@@ -163,9 +128,6 @@ func warn(log *telemetry.Log, c config) {
 	}
 	for _, warning := range c.guard.Warnings() {
 		log.Warn().Msg(warning)
-	}
-	for _, variable := range c.caller.PlainHTTP() {
-		log.Warn().Msg(variable + " is no https URL: whoever is on the way to it can replace the keys")
 	}
 	if c.http.Playground {
 		log.Info().Msg("playground: GET / serves a page to try requests on; the tokens that it shows are real")
@@ -218,10 +180,6 @@ func within(ctx context.Context, limit time.Duration, f func(context.Context) er
 // gcPercent trades memory that the service hardly uses (16 MiB of heap before the first collection) for time: its garbage
 // is small and dies young. GOGC takes precedence, and GOMEMLIMIT bounds the memory.
 const gcPercent = 400
-
-// watchInterval is how often files are looked at. New content is used once two looks in a row have seen it, so a change
-// takes effect within twice this time.
-const watchInterval = 2 * time.Second
 
 // How long a collector may take for the last spans, and standard output for the last lines. SHUTDOWN_DELAY,
 // SHUTDOWN_TIMEOUT and these together stay below the 30 s that Kubernetes gives.

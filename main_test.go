@@ -432,7 +432,9 @@ func TestWarningsAtStart(t *testing.T) {
 		{"keys", keys, nil},
 		{"a proxy's users without a policy", []string{"AUTH_PROXY_HEADER=X-User", "TRUSTED_PROXIES=10.0.0.1"}, []string{"no policy: every user"}},
 		{"with one", []string{"AUTH_PROXY_HEADER=X-User", "TRUSTED_PROXIES=10.0.0.1", "AUTH_POLICY=request.role == 0"}, nil},
-		{"keys from the network in the clear", []string{"AUTH_ISSUER=http://127.0.0.1:1", "AUTH_AUDIENCE=a", "AUTH_POLICY=true"}, []string{"AUTH_ISSUER is no https URL"}},
+		{"a provider on this machine", []string{"AUTH_ISSUER=http://127.0.0.1:1", "AUTH_AUDIENCE=a", "AUTH_POLICY=true"}, nil},
+		{"keys from the network in the clear", []string{"AUTH_ISSUER=http://192.0.2.1:1", "AUTH_DANGEROUSLY_ALLOW_HTTP=true", "AUTH_AUDIENCE=a", "AUTH_POLICY=true"}, []string{"AUTH_DANGEROUSLY_ALLOW_HTTP: key sets are fetched by http."}},
+		{"keys of any issuer", []string{"AUTH_JWKS_URL=http://127.0.0.1:1", "AUTH_AUDIENCE=a", "AUTH_POLICY=true"}, []string{"AUTH_JWKS_URL without AUTH_ISSUER: tokens of every issuer"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := start(t, credentials(c.env...))

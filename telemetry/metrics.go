@@ -40,6 +40,7 @@ type Metrics struct {
 	refusals           map[string]prometheus.Counter // by reason
 	keySets            map[string]prometheus.Counter // by result
 	keySetFetched      prometheus.Gauge
+	keysSkipped        map[string]prometheus.Counter // by reason
 	apiKeyReloads      map[string]prometheus.Counter // by result
 	apiKeysRead        prometheus.Gauge
 	connectionsClosed  prometheus.Counter
@@ -110,8 +111,9 @@ func NewMetrics(registry prometheus.Registerer, b Build) *Metrics {
 		open:               prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_auth_open", Help: "1 where no authentication is configured, so that everybody gets tokens."}),
 		callers:            results(counter("videosdk_token_callers_total", "Token requests whose caller is known, by how; none where authentication is not configured.", "method"), methodNames()...),
 		refusals:           results(counter("videosdk_token_refusals_total", "Token requests refused for who makes them, by reason.", "reason"), texts(guard.Reasons())...),
-		keySets:            results(counter("videosdk_jwks_refreshes_total", "Fetches of the provider's key set, by result; after an error the last good keys stay in use.", "result"), resultOK, resultError),
-		keySetFetched:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_jwks_last_refresh_timestamp_seconds", Help: "When the key set in use was fetched; 0 before the first time."}),
+		keySets:            results(counter("videosdk_jwks_refreshes_total", "Fetches of a provider's key set, by result; after an error the last good keys stay in use.", "result"), resultOK, resultError),
+		keySetFetched:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_jwks_last_refresh_timestamp_seconds", Help: "When the key set in use was fetched, of several issuers the oldest one; 0 before the first time."}),
+		keysSkipped:        results(counter("videosdk_jwks_keys_skipped_total", "Keys that a fetch of a key set left out, by reason; the others of the set are used.", "reason"), texts(guard.SkipReasons)...),
 		apiKeyReloads:      results(counter("videosdk_api_key_reloads_total", "Changes of the file of API keys, by result; after an error the keys from before stay in use.", "result"), resultOK, resultError),
 		apiKeysRead:        prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_api_key_last_reload_successful", Help: "0 while the file of API keys can't be read, so that a new process would not start; else 1."}),
 		connectionsClosed:  counter("videosdk_connections_closed_total", "Connections closed to stay within GOMEMLIMIT, because their clients kept the service waiting longest.").WithLabelValues(),
@@ -201,11 +203,14 @@ func (m *Metrics) isReady() float64 {
 // Open says whether everybody gets tokens.
 func (m *Metrics) Open(open bool) { m.open.Set(number(open)) }
 
-// KeySetFetched counts a fetch of the key set; its error says that the last good keys stay.
-func (m *Metrics) KeySetFetched(err error) {
-	m.keySets[result(err)].Inc()
-	if err == nil {
-		m.keySetFetched.SetToCurrentTime()
+// KeySetFetched counts a fetch of a key set, and the keys of it that are not used.
+func (m *Metrics) KeySetFetched(f guard.KeySetFetch) {
+	m.keySets[result(f.Err)].Inc()
+	for _, key := range f.Skipped {
+		m.keysSkipped[string(key.Reason)].Inc()
+	}
+	if !f.Oldest.IsZero() {
+		m.keySetFetched.Set(float64(f.Oldest.UnixMilli()) / 1000)
 	}
 }
 

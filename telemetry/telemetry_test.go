@@ -93,6 +93,7 @@ func TestEverySeriesExists(t *testing.T) {
 		`videosdk_jwks_refreshes_total{result="ok"} 0`,
 		`videosdk_jwks_refreshes_total{result="error"} 0`,
 		`videosdk_jwks_last_refresh_timestamp_seconds 0`,
+		`videosdk_jwks_keys_skipped_total{reason="malformed"} 0`,
 		`videosdk_api_key_reloads_total{result="ok"} 0`,
 		`videosdk_api_key_reloads_total{result="error"} 0`,
 		`videosdk_build_info{goversion="go`,
@@ -193,8 +194,8 @@ func TestCountsOfCallers(t *testing.T) {
 		requests.End(&e)
 	}
 	m.Open(true)
-	m.KeySetFetched(nil)
-	m.KeySetFetched(errors.New("down"))
+	m.KeySetFetched(guard.KeySetFetch{Oldest: time.Unix(1.5e9, 0), Skipped: []guard.SkippedKey{{Reason: guard.KeyUse}, {Reason: guard.KeyUse, Known: true}}})
+	m.KeySetFetched(guard.KeySetFetch{Err: errors.New("down")})
 	m.APIKeysRead(nil)
 	m.APIKeysRead(errors.New("gone"))
 	requests.Expect(nil, func() bool { return true })
@@ -207,7 +208,8 @@ func TestCountsOfCallers(t *testing.T) {
 		`videosdk_auth_open 1`,
 		`videosdk_jwks_refreshes_total{result="ok"} 1`,
 		`videosdk_jwks_refreshes_total{result="error"} 1`,
-		`videosdk_jwks_last_refresh_timestamp_seconds 1.`,
+		`videosdk_jwks_last_refresh_timestamp_seconds 1.5e+09`,
+		`videosdk_jwks_keys_skipped_total{reason="use"} 2`,
 		`videosdk_api_key_reloads_total{result="ok"} 1`,
 		`videosdk_api_key_reloads_total{result="error"} 1`,
 		`videosdk_ready 1`,

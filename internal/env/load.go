@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/kelseyhightower/envconfig"
 )
@@ -50,4 +51,16 @@ func hint(wrong *envconfig.ParseError) Mistake {
 		return known
 	}
 	return "can't be read"
+}
+
+// List is a variable that holds several values with commas between. White space around them doesn't count.
+type List []string
+
+// Decode is the envconfig.Decoder.
+func (l *List) Decode(text string) error {
+	*l = nil
+	for entry := range strings.SplitSeq(text, ",") {
+		*l = append(*l, strings.TrimSpace(entry))
+	}
+	return nil
 }

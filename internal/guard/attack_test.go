@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/MicahParks/jwkset"
 	"github.com/golang-jwt/jwt/v5"
 
 	"videosdk-auth-endpoint/internal/guard"
@@ -107,8 +106,8 @@ func TestAttacksOnTokens(t *testing.T) {
 		{"no sub", p.good(t, jwt.MapClaims{"sub": nil}), guard.Claims},
 		{"an empty sub", p.good(t, jwt.MapClaims{"sub": ""}), guard.Claims},
 		{"a sub that is no text", p.good(t, jwt.MapClaims{"sub": 7}), guard.Claims},
-		{"no kid", sign(t, jwt.SigningMethodRS256, rsa, nil, p.claims(nil)), guard.UnknownKey},
-		{"a kid that is no text", sign(t, jwt.SigningMethodRS256, rsa, map[string]any{"kid": 0}, p.claims(nil)), guard.UnknownKey},
+		{"no kid", sign(t, jwt.SigningMethodRS256, rsa, nil, p.claims(nil)), guard.NoKeyID},
+		{"a kid that is no text", sign(t, jwt.SigningMethodRS256, rsa, map[string]any{"kid": 0}, p.claims(nil)), guard.NoKeyID},
 		{"a kid that is a path", sign(t, jwt.SigningMethodRS256, rsa, map[string]any{"kid": "../../dev/null"}, p.claims(nil)), guard.UnknownKey},
 		{"a kid that is SQL", sign(t, jwt.SigningMethodRS256, rsa, map[string]any{"kid": "rsa' OR '1'='1"}, p.claims(nil)), guard.UnknownKey},
 		{"a kid that is a URL", sign(t, jwt.SigningMethodRS256, otherRSAKey(), map[string]any{"kid": foreign.URL + "/keys"}, p.claims(nil)), guard.UnknownKey},
@@ -181,13 +180,13 @@ func TestAttacksOnTheKeySet(t *testing.T) {
 	t.Run("a symmetric key in it signs nothing", func(t *testing.T) {
 		p := newProvider(t)
 		secret := []byte("0123456789abcdef0123456789abcdef")
-		p.set(jwk(t, "rsa", &rsaKey().PublicKey, jwkset.AlgRS256, jwkset.UseSig), jwk(t, "oct", secret, jwkset.AlgHS256, jwkset.UseSig))
+		p.set(jwk(t, "rsa", &rsaKey().PublicKey, "RS256", "sig"), jwk(t, "oct", secret, "HS256", "sig"))
 		_, err := verifying(t, p.config()).Authenticate(ask(t, "Bearer "+sign(t, jwt.SigningMethodHS256, secret, map[string]any{"kid": "oct"}, p.claims(nil))))
 		wantRefusal(t, err, guard.Algorithm, "")
 	})
 	t.Run("a key for encryption signs nothing", func(t *testing.T) {
 		p := newProvider(t)
-		p.set(jwk(t, "rsa", &rsaKey().PublicKey, jwkset.AlgRS256, jwkset.UseSig), jwk(t, "enc", &otherRSAKey().PublicKey, jwkset.AlgRSAOAEP256, jwkset.UseEnc))
+		p.set(jwk(t, "rsa", &rsaKey().PublicKey, "RS256", "sig"), jwk(t, "enc", &otherRSAKey().PublicKey, "RSA-OAEP-256", "enc"))
 		_, err := verifying(t, p.config()).Authenticate(ask(t, "Bearer "+sign(t, jwt.SigningMethodRS256, otherRSAKey(), map[string]any{"kid": "enc"}, p.claims(nil))))
 		wantRefusal(t, err, guard.UnknownKey, "")
 	})
@@ -231,8 +230,8 @@ func TestAttacksOnTheKeySet(t *testing.T) {
 			p := newProvider(t)
 			p.change(func() { bend(p) })
 			g, fetched := start(t, p.config())
-			if err := <-fetched; err == nil || g.Ready() {
-				t.Errorf("fetched: %v, ready %v", err, g.Ready())
+			if fetch := <-fetched; fetch.Err == nil || g.Ready() {
+				t.Errorf("fetched: %v, ready %v", fetch.Err, g.Ready())
 			}
 			_, err := g.Authenticate(ask(t, "Bearer "+p.good(t, nil)))
 			wantRefusal(t, err, guard.KeysUnavailable, "")

@@ -64,10 +64,24 @@ type Background struct {
 	Transport http.RoundTripper
 	// Ticks returns a channel whose values say when a file is read again. It is called once for each file.
 	Ticks func() <-chan time.Time
-	// KeySet is called after each fetch of the key set. After an error the last good keys stay in use.
-	KeySet func(error)
+	// KeySet is called after each fetch of a key set.
+	KeySet func(KeySetFetch)
 	// APIKeys is called after each change of the file. After an error the keys from before stay in use.
 	APIKeys func(error)
 	// Policy is called after each change of the policy's file. After an error the last good policy stays in use.
 	Policy func(error)
+}
+
+// KeySetFetch is what came of one fetch of a key set.
+type KeySetFetch struct {
+	// Source is the issuer or, where none is configured, the URL.
+	Source string
+	// Err says why it failed. The last good keys stay in use.
+	Err error
+	// First says that there were none before.
+	First bool
+	// Skipped are the keys of the answer that are not used.
+	Skipped []SkippedKey
+	// Oldest is when the oldest key set in use was fetched, of all issuers; zero while one was never fetched.
+	Oldest time.Time
 }

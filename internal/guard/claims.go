@@ -58,3 +58,24 @@ func exactNumber(text string) any {
 	}
 	return n
 }
+
+// describe says of which type a claim is.
+func describe(claim any) string {
+	switch claim := claim.(type) {
+	case nil:
+		return "missing"
+	case string:
+		if claim == "" {
+			return "empty"
+		}
+		return "text"
+	case bool:
+		return "true or false"
+	case []any:
+		return "a list"
+	case map[string]any:
+		return "an object"
+	default:
+		return "a number"
+	}
+}

@@ -3,21 +3,23 @@ package guard
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"videosdk-auth-endpoint/internal/ascii"
+	"videosdk-auth-endpoint/internal/env"
 	"videosdk-auth-endpoint/internal/files"
 )
 
 // Config is what the environment sets of callers and of what they may have. With none of its methods the endpoint is
 // open: it signs for everybody.
 type Config struct {
-	Issuer           string        `desc:"the OpenID issuer of your users' tokens; its key set is found by discovery" envconfig:"AUTH_ISSUER"`
-	JWKSURL          string        `desc:"the URL of the key set, where there is no discovery" envconfig:"AUTH_JWKS_URL"`
-	Audience         []string      `desc:"the audiences that your users' tokens may be for, comma-separated; required with either of the two above" envconfig:"AUTH_AUDIENCE"`
+	Issuers          env.List      `desc:"the OpenID issuer of your users' tokens, or several, comma-separated; the key set of each is found by discovery" envconfig:"AUTH_ISSUER"`
+	JWKSURLs         env.List      `desc:"the URL of the key set, where there is no discovery; with several issuers one for each, in their order, empty for discovery" envconfig:"AUTH_JWKS_URL"`
+	Audience         env.List      `desc:"the audiences that your users' tokens may be for, comma-separated; required with either of the two above" envconfig:"AUTH_AUDIENCE"`
+	AudienceClaims   env.List      `default:"aud" desc:"the claim that says for whom a token is, such as client_id; of several, comma-separated, the first that the token has" envconfig:"AUTH_AUDIENCE_CLAIM"`
+	DangerousHTTP    bool          `default:"false" desc:"true lets issuers and key sets be http URLs, so that whoever is on the way to them can make tokens for anybody" envconfig:"AUTH_DANGEROUSLY_ALLOW_HTTP"`
 	MaxTTL           time.Duration `default:"24h" desc:"how far ahead the exp of a user's token may lie" envconfig:"AUTH_TOKEN_MAX_TTL"`
 	RefreshInterval  time.Duration `default:"15m" desc:"how often the key set is fetched again, unknown keys aside; 1s or more" envconfig:"AUTH_JWKS_REFRESH_INTERVAL"`
 	APIKeysFile      string        `desc:"a file of names and SHA-256 hashes of API keys, read again when it changes; the command apikey makes a line" envconfig:"AUTH_API_KEYS_FILE"`
@@ -30,22 +32,26 @@ type Config struct {
 	IdentityProperty string        `default:"userKey" desc:"where AUTH_IDENTITY_CLAIM goes, userKey or userIdentity; where a request sends the other one too, that one gets the same name" envconfig:"AUTH_IDENTITY_PROPERTY"`
 }
 
-// PlainHTTP lists the variables whose URLs let whoever is on the network replace the keys.
-func (c *Config) PlainHTTP() []string {
-	var plain []string
-	if strings.HasPrefix(c.Issuer, "http://") && c.JWKSURL == "" {
-		plain = append(plain, "AUTH_ISSUER")
+func (c *Config) verifiesTokens() bool { return len(c.Issuers) > 0 || len(c.JWKSURLs) > 0 }
+
+// keySources are where the key sets are: one for each issuer.
+func (c *Config) keySources() []keySource {
+	issuers := c.Issuers
+	if len(issuers) == 0 {
+		issuers = env.List{""}
 	}
-	if strings.HasPrefix(c.JWKSURL, "http://") {
-		plain = append(plain, "AUTH_JWKS_URL")
+	sources := make([]keySource, len(issuers))
+	for i, issuer := range issuers {
+		sources[i] = keySource{issuer: issuer, http: c.DangerousHTTP}
+		if i < len(c.JWKSURLs) {
+			sources[i].url = c.JWKSURLs[i]
+		}
 	}
-	return plain
+	return sources
 }
 
 // identityProperties name a user in Zoom's token. Where a token has both claims, Zoom uses userKey's.
 var identityProperties = []string{"userKey", "userIdentity"}
-
-func (c *Config) verifiesTokens() bool { return c.Issuer != "" || c.JWKSURL != "" }
 
 // Validate returns every mistake of the settings, joined. It reads no file: New does.
 func (c *Config) Validate() error {
@@ -74,28 +80,47 @@ type mistakes []error
 func (m *mistakes) add(text string) { *m = append(*m, errors.New(text)) }
 
 func (c *Config) validateUsers(m *mistakes) {
-	for _, v := range []struct{ variable, value string }{{"AUTH_ISSUER", c.Issuer}, {"AUTH_JWKS_URL", c.JWKSURL}} {
-		u, err := url.Parse(v.value)
-		if v.value != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.Fragment != "") {
-			m.add(v.variable + ": want a URL such as https://id.example.com")
-		}
-	}
+	c.validateURLs(m)
 	if c.verifiesTokens() && len(c.Audience) == 0 {
 		m.add("AUTH_AUDIENCE: required with AUTH_ISSUER and AUTH_JWKS_URL: without it a token that the same provider made for another app would do")
 	}
 	if !c.verifiesTokens() && len(c.Audience) > 0 {
 		m.add("AUTH_AUDIENCE: means nothing without AUTH_ISSUER or AUTH_JWKS_URL; set one, or drop it")
 	}
-	for _, audience := range c.Audience {
-		if audience == "" {
-			m.add("AUTH_AUDIENCE: want audiences with commas between, none of them empty")
-		}
+	if slices.Contains(c.Audience, "") {
+		m.add("AUTH_AUDIENCE: want audiences with commas between, none of them empty")
+	}
+	if c.verifiesTokens() && (len(c.AudienceClaims) == 0 || slices.Contains(c.AudienceClaims, "")) {
+		m.add("AUTH_AUDIENCE_CLAIM: want the name of a claim such as aud, client_id or azp, or several with commas between")
 	}
 	if c.MaxTTL < time.Minute {
 		m.add("AUTH_TOKEN_MAX_TTL: want 1m or more")
 	}
 	if c.RefreshInterval < time.Second {
 		m.add("AUTH_JWKS_REFRESH_INTERVAL: want 1s or more")
+	}
+}
+
+func (c *Config) validateURLs(m *mistakes) {
+	isWrong := func(address string) bool { return !isProviderURL(address, true) }
+	isPlain := func(address string) bool { return !isWrong(address) && !isProviderURL(address, c.DangerousHTTP) }
+	urls := slices.DeleteFunc(slices.Clone(c.JWKSURLs), func(address string) bool { return address == "" && len(c.Issuers) > 0 })
+	for _, v := range []struct {
+		variable string
+		values   env.List
+	}{{"AUTH_ISSUER", c.Issuers}, {"AUTH_JWKS_URL", urls}} {
+		switch {
+		case slices.ContainsFunc(v.values, isWrong):
+			m.add(v.variable + ": want a URL such as https://id.example.com")
+		case slices.ContainsFunc(v.values, isPlain):
+			m.add(v.variable + ": want an https URL: whoever is on the way to an http URL can replace the keys, and make tokens for anybody. On this machine (localhost) http is fine; elsewhere it takes AUTH_DANGEROUSLY_ALLOW_HTTP=true")
+		}
+	}
+	if len(slices.Compact(slices.Sorted(slices.Values(c.Issuers)))) < len(c.Issuers) {
+		m.add("AUTH_ISSUER: holds an issuer twice")
+	}
+	if len(c.JWKSURLs) > max(1, len(c.Issuers)) || len(c.JWKSURLs) > 0 && len(c.Issuers) > 1 && len(c.JWKSURLs) != len(c.Issuers) {
+		m.add("AUTH_JWKS_URL: want one URL for each issuer in AUTH_ISSUER, in the same order; leave an entry empty where discovery finds the key set, as in: ,https://id.example.com/keys")
 	}
 }
 

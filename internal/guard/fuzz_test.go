@@ -1,10 +1,19 @@
 package guard_test
 
 import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
 	"errors"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -48,6 +57,69 @@ func FuzzAuthorization(f *testing.F) {
 		}
 		if len(credential) > 20 && strings.Contains(err.Error(), credential) {
 			t.Fatalf("%v shows %q", err, credential)
+		}
+	})
+}
+
+// answers is a provider that answers every request with the same.
+type answers string
+
+func (a answers) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(string(a)))}, nil
+}
+
+// FuzzKeySet reads any key set: nobody signs by a key that is not in it, and no entry does harm to the good one beside it.
+func FuzzKeySet(f *testing.F) {
+	good, err := json.Marshal(jwk(f, "ec", &ecKey().PublicKey, "ES256", "sig"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	forger, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		f.Fatal(err)
+	}
+	claims := jwt.MapClaims{"iss": slowIssuer, "aud": "app", "sub": "alice", "exp": now.Add(time.Hour).Unix()}
+	signed := tokenBy(f, "ec")
+	forged := sign(f, jwt.SigningMethodES256, forger, map[string]any{"kid": "ec"}, claims)
+	for _, seed := range []any{
+		jwk(f, "rsa", &rsaKey().PublicKey, "RS256", "sig"), jwk(f, "ec", &otherRSAKey().PublicKey, "", "enc"), jwk(f, "ed", make(ed25519.PublicKey, 32), "Ed25519", "sig"),
+		jwk(f, "ec", []byte("secret"), "HS256", "sig"), with(jwk(f, "ec", &ecKey().PublicKey, "ES384", ""), map[string]any{"crv": "P-384", "key_ops": []string{"verify"}}),
+		nil, 7, "ec", []any{}, map[string]any{"kid": 1, "kty": "EC", "x5c": []string{"AA"}, "x5t": "AA"},
+	} {
+		text, err := json.Marshal(seed)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+		f.Add(`{"keys": [` + string(text) + `]}`)
+	}
+	f.Add(`{"kid": "a", "kid": "b", "n": 1e999}`)
+	f.Add(`{"keys": {"ec": null}, "keys": []}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		admits := func(set, token string) bool {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			c := guard.Config{Issuers: []string{slowIssuer}, JWKSURLs: []string{slowIssuer}, Audience: []string{"app"}, AudienceClaims: []string{"aud"}, MaxTTL: time.Hour, RefreshInterval: time.Hour, IdentityProperty: "userKey"}
+			g, fetched := newGuard(t, c, clock), make(chan guard.KeySetFetch, 1)
+			g.Run(ctx, guard.Background{Transport: answers(set), KeySet: func(f guard.KeySetFetch) { fetched <- f }})
+			if fetch := <-fetched; (fetch.Err == nil) != g.Ready() {
+				t.Fatalf("%v, ready %v", fetch, g.Ready())
+			}
+			cancel() // whoever comes with an unknown key doesn't wait
+			r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", nil)
+			r.Header.Set("Authorization", "Bearer "+token)
+			_, err := g.Authenticate(r)
+			return err == nil
+		}
+		if admits(text, forged) {
+			t.Fatalf("%q lets somebody in whose key is not in it", text)
+		}
+		beside := `{"keys": [` + text + `,` + string(good) + `]}`
+		if admits(beside, forged) {
+			t.Fatalf("%q lets somebody in whose key is not in it", beside)
+		}
+		if json.Valid([]byte(text)) && len(text) < 1<<19 && !admits(beside, signed) {
+			t.Fatalf("%q does harm to the key beside it", text)
 		}
 	})
 }

@@ -196,8 +196,8 @@ func TestOneCredentialThatHoldsIsEnough(t *testing.T) {
 	c := p.config()
 	c.APIKeysFile, c.ProxyHeader = keysFile(t, line), "X-Forwarded-User"
 	g, fetched := start(t, c, "10.0.0.1")
-	if err := <-fetched; err != nil {
-		t.Fatal(err)
+	if fetch := <-fetched; fetch.Err != nil {
+		t.Fatal(fetch.Err)
 	}
 	const inside, outside = "10.0.0.1:1", "192.0.2.1:1"
 	for _, test := range []struct {
@@ -286,7 +286,7 @@ func TestIdentity(t *testing.T) {
 func TestConfigMistakes(t *testing.T) {
 	_, line := newKey(t, "backend")
 	good := func() guard.Config {
-		return guard.Config{Issuer: "https://id.example.com", Audience: []string{"app"}, MaxTTL: time.Hour, RefreshInterval: time.Minute, IdentityProperty: "userIdentity"}
+		return guard.Config{Issuers: []string{"https://id.example.com"}, Audience: []string{"app"}, AudienceClaims: []string{"aud"}, MaxTTL: time.Hour, RefreshInterval: time.Minute, IdentityProperty: "userIdentity"}
 	}
 	for _, test := range []struct {
 		name    string
@@ -296,14 +296,14 @@ func TestConfigMistakes(t *testing.T) {
 	}{
 		{"users' tokens", func(*guard.Config) {}, "", ""},
 		{"every method", func(c *guard.Config) {
-			c.JWKSURL, c.APIKeysFile, c.ProxyHeader, c.Policy, c.IdentityClaim = "http://id/keys", keysFile(t, line), "X-User", "request.role == 0", "email"
+			c.JWKSURLs, c.APIKeysFile, c.ProxyHeader, c.Policy, c.IdentityClaim = []string{"https://id/keys"}, keysFile(t, line), "X-User", "request.role == 0", "email"
 		}, "10.0.0.0/8", ""},
-		{"an issuer that is no URL", func(c *guard.Config) { c.Issuer = "id.example.com" }, "", "AUTH_ISSUER: want a URL"},
-		{"an issuer by another scheme", func(c *guard.Config) { c.Issuer = "ftp://id.example.com" }, "", "AUTH_ISSUER: want a URL"},
-		{"a password in the URL", func(c *guard.Config) { c.JWKSURL = "https://a:hidden@id.example.com" }, "", "AUTH_JWKS_URL: want a URL"},
+		{"an issuer that is no URL", func(c *guard.Config) { c.Issuers = []string{"id.example.com"} }, "", "AUTH_ISSUER: want a URL"},
+		{"an issuer by another scheme", func(c *guard.Config) { c.Issuers = []string{"ftp://id.example.com"} }, "", "AUTH_ISSUER: want a URL"},
+		{"a password in the URL", func(c *guard.Config) { c.JWKSURLs = []string{"https://a:hidden@id.example.com"} }, "", "AUTH_JWKS_URL: want a URL"},
 		{"no audience", func(c *guard.Config) { c.Audience = nil }, "", "AUTH_AUDIENCE: required"},
 		{"an empty audience", func(c *guard.Config) { c.Audience = []string{"app", ""} }, "", "AUTH_AUDIENCE: want audiences"},
-		{"an audience for nothing", func(c *guard.Config) { c.Issuer = "" }, "", "AUTH_AUDIENCE: means nothing"},
+		{"an audience for nothing", func(c *guard.Config) { c.Issuers = nil }, "", "AUTH_AUDIENCE: means nothing"},
 		{"a short lifetime", func(c *guard.Config) { c.MaxTTL = time.Second }, "", "AUTH_TOKEN_MAX_TTL: want"},
 		{"a short interval", func(c *guard.Config) { c.RefreshInterval = time.Millisecond }, "", "AUTH_JWKS_REFRESH_INTERVAL: want"},
 		{"no header name", func(c *guard.Config) { c.ProxyHeader = "X User" }, "10.0.0.0/8", "AUTH_PROXY_HEADER: want"},
@@ -316,9 +316,9 @@ func TestConfigMistakes(t *testing.T) {
 		{"an empty policy file", func(c *guard.Config) { c.PolicyFile = keysFile(t, " ", "") }, "", "AUTH_POLICY_FILE: the file is empty"},
 		{"a broken policy", func(c *guard.Config) { c.Policy = "request.rol == 0" }, "", "AUTH_POLICY: at 1:8: undefined field 'rol'"},
 		{"another property", func(c *guard.Config) { c.IdentityProperty = "sessionName" }, "", "AUTH_IDENTITY_PROPERTY: want"},
-		{"an identity of nobody", func(c *guard.Config) { c.Issuer, c.Audience, c.IdentityClaim = "", nil, "sub" }, "", "AUTH_IDENTITY_CLAIM: needs users"},
+		{"an identity of nobody", func(c *guard.Config) { c.Issuers, c.Audience, c.IdentityClaim = nil, nil, "sub" }, "", "AUTH_IDENTITY_CLAIM: needs users"},
 		{"a claim of a proxy's user", func(c *guard.Config) {
-			c.Issuer, c.Audience, c.IdentityClaim, c.ProxyHeader = "", nil, "email", "X-User"
+			c.Issuers, c.Audience, c.IdentityClaim, c.ProxyHeader = nil, nil, "email", "X-User"
 		}, "10.0.0.0/8", "AUTH_IDENTITY_CLAIM: want sub"},
 		{"a keys file with a byte order mark", func(c *guard.Config) { c.APIKeysFile = keysFile(t, "\ufeff"+line) }, "", ""},
 		{"a keys file in UTF-16", func(c *guard.Config) { c.APIKeysFile = keysFile(t, "\xff\xfeb\x00") }, "", "AUTH_API_KEYS_FILE: the file is UTF-16"},
@@ -350,7 +350,7 @@ func TestConfigMistakes(t *testing.T) {
 		})
 	}
 	t.Run("all at once", func(t *testing.T) {
-		err := mistakes(guard.Config{Issuer: "x", Policy: "1", APIKeysFile: "/nowhere"})
+		err := mistakes(guard.Config{Issuers: []string{"x"}, Policy: "1", APIKeysFile: "/nowhere"})
 		for _, variable := range []string{"AUTH_ISSUER", "AUTH_AUDIENCE", "AUTH_POLICY", "AUTH_API_KEYS_FILE", "AUTH_TOKEN_MAX_TTL"} {
 			if !strings.Contains(fmt.Sprint(err), variable+": ") {
 				t.Errorf("%s is not in: %v", variable, err)
@@ -371,12 +371,12 @@ func TestKeySetRetriesUntilThereIsOne(t *testing.T) {
 		p.answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }
 	})
 	g, fetched := start(t, p.config())
-	if err := <-fetched; err == nil || g.Ready() {
-		t.Fatalf("%v, ready %v", err, g.Ready())
+	if fetch := <-fetched; fetch.Err == nil || g.Ready() {
+		t.Fatalf("%v, ready %v", fetch.Err, g.Ready())
 	}
 	p.change(func() { p.answer = nil })
-	if err := <-fetched; err != nil || !g.Ready() {
-		t.Fatalf("%v, ready %v", err, g.Ready())
+	if fetch := <-fetched; fetch.Err != nil || !g.Ready() {
+		t.Fatalf("%v, ready %v", fetch.Err, g.Ready())
 	}
 	if _, err := g.Authenticate(ask(t, "Bearer "+p.good(t, nil))); err != nil {
 		t.Error(err)

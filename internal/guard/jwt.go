@@ -5,18 +5,19 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
-	"github.com/MicahParks/jwkset"
-	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
-	"golang.org/x/sync/singleflight"
-	"golang.org/x/time/rate"
 )
 
-// algorithms are the asymmetric ones. With a symmetric one, whoever has the public key could sign.
-var algorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+// fullySpecified is EdDSA under the name that RFC 9864 gives it, which golang-jwt doesn't know.
+type fullySpecified struct{ *jwt.SigningMethodEd25519 }
+
+func (fullySpecified) Alg() string { return "Ed25519" }
+
+func init() {
+	jwt.RegisterSigningMethod("Ed25519", func() jwt.SigningMethod { return fullySpecified{jwt.SigningMethodEdDSA} })
+}
 
 // leeway is how far the provider's clock may differ from ours.
 const leeway = time.Minute
@@ -26,23 +27,19 @@ type verifier struct {
 	config Config
 	clock  func() time.Time
 	parser *jwt.Parser
-	keys   atomic.Pointer[keyfunc.Keyfunc] // nil until the key set was fetched once
+	keys   *keySets
 }
 
 func newVerifier(c Config, clock func() time.Time) *verifier {
-	options := []jwt.ParserOption{
+	parser := jwt.NewParser(
 		jwt.WithValidMethods(algorithms),
-		jwt.WithAudience(c.Audience...),
 		jwt.WithExpirationRequired(),
 		jwt.WithLeeway(leeway),
 		jwt.WithTimeFunc(clock),
 		jwt.WithStrictDecoding(),
 		jwt.WithJSONNumber(),
-	}
-	if c.Issuer != "" {
-		options = append(options, jwt.WithIssuer(c.Issuer))
-	}
-	return &verifier{config: c, clock: clock, parser: jwt.NewParser(options...)}
+	)
+	return &verifier{c, clock, parser, newKeySets(c.keySources(), c.RefreshInterval)}
 }
 
 func (*verifier) method() *Method { return JWT }
@@ -50,182 +47,123 @@ func (*verifier) method() *Method { return JWT }
 // fits tells a JWT, which has two dots, from an API key, which has none.
 func (*verifier) fits(token string) bool { return strings.Count(token, ".") == 2 }
 
-func (v *verifier) ready() bool { return v.keys.Load() != nil }
+func (v *verifier) ready() bool { return v.keys.ready() }
 
-var (
-	errCritical = errors.New("the token has critical extensions")
-	errNoKeyID  = errors.New("the token names no key")
-)
+func (v *verifier) run(ctx context.Context, b Background) { v.keys.run(ctx, b) }
 
+// find verifies a token. Its key is looked for before its claims are read: a request that waits for a key holds little
+// memory, and whoever makes one up has us parse no more than its header.
 func (v *verifier) find(ctx context.Context, token string) (*Caller, *RefusalError) {
-	keys := v.keys.Load()
-	if keys == nil {
+	if !v.ready() {
 		return nil, &RefusalError{Reason: KeysUnavailable}
 	}
-	// a client that hangs up must not end the fetch of a key that others wait for
-	ctx = context.WithoutCancel(ctx)
+	name, refusal := readHeader(token)
+	if refusal != nil {
+		return nil, refusal
+	}
+	found, refusal := v.keys.find(ctx, name)
+	if refusal != nil {
+		return nil, refusal
+	}
 	claims := jwt.MapClaims{}
-	parsed, err := v.parser.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
-		// RFC 7515: who does not know an extension that crit names must refuse
-		if _, ok := t.Header["crit"]; ok {
-			return nil, errCritical
+	from := found[0]
+	_, err := v.parser.ParseWithClaims(token, claims, func(*jwt.Token) (any, error) {
+		// two issuers may have given their keys the same name
+		if i := slices.IndexFunc(found, func(f issuerKeys) bool { return f.issuer == claims["iss"] }); i >= 0 {
+			from = found[i]
 		}
-		// without kid every key would be tried, whatever it is for
-		if _, ok := t.Header["kid"].(string); !ok {
-			return nil, errNoKeyID
-		}
-		return (*keys).KeyfuncCtx(ctx)(t)
+		return jwt.VerificationKeySet{Keys: from.keys}, nil
 	})
 	if err != nil {
-		return nil, v.explain(parsed, claims, err)
+		return nil, v.explain(claims, err)
 	}
-	subject, _ := claims.GetSubject()
-	if subject == "" {
-		return nil, refuse(Claims, "the token has no sub")
-	}
-	if expires, err := claims.GetExpirationTime(); err != nil || expires.After(v.clock().Add(v.config.MaxTTL+leeway)) {
-		return nil, refuse(Lifetime, "exp lies further ahead than AUTH_TOKEN_MAX_TTL, %s", v.config.MaxTTL)
+	subject, refusal := v.check(claims, from.issuer)
+	if refusal != nil {
+		return nil, refusal
 	}
 	exactNumbers(map[string]any(claims))
 	return &Caller{Method: JWT, Subject: subject, Claims: claims}, nil
 }
 
 // explain puts golang-jwt's error into the closed set. Claims go into the detail only once the signature is verified.
-func (v *verifier) explain(t *jwt.Token, claims jwt.MapClaims, err error) *RefusalError {
+func (v *verifier) explain(claims jwt.MapClaims, err error) *RefusalError {
+	now := v.clock().UTC().Format(time.RFC3339)
 	switch {
 	case errors.Is(err, jwt.ErrTokenMalformed):
-		return refuse(Malformed, "the bearer token is no JWT")
-	case errors.Is(err, errCritical):
-		return refuse(Malformed, "%v", errCritical)
-	case t == nil || t.Method == nil || !slices.Contains(algorithms, t.Method.Alg()):
-		return refuse(Algorithm, "want one of %s", strings.Join(algorithms, " "))
-	case errors.Is(err, jwt.ErrTokenUnverifiable):
-		// the key that the token names is not in the set, or is made for another algorithm
-		return &RefusalError{Reason: UnknownKey}
+		return refuse(Malformed, "the claims or the signature of the token can't be decoded")
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
 		return &RefusalError{Reason: Signature}
 	case errors.Is(err, jwt.ErrTokenExpired):
-		return &RefusalError{Reason: Expired}
+		exp, _ := claims.GetExpirationTime()
+		return refuse(Expired, "the token's exp is %s, and it is %s", exp.UTC().Format(time.RFC3339), now)
 	case errors.Is(err, jwt.ErrTokenNotValidYet):
-		return &RefusalError{Reason: NotYetValid}
-	case errors.Is(err, jwt.ErrTokenInvalidIssuer):
-		issuer, _ := claims.GetIssuer()
-		return refuse(Issuer, "the token's iss is %.200q", issuer)
-	case errors.Is(err, jwt.ErrTokenInvalidAudience):
-		audience, _ := claims.GetAudience()
-		return refuse(Audience, "the token's aud is %.200q", strings.Join(audience, ","))
+		nbf, _ := claims.GetNotBefore()
+		return refuse(NotYetValid, "the token's nbf is %s, and it is %s", nbf.UTC().Format(time.RFC3339), now)
 	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
-		return refuse(Claims, "the token needs exp, aud and, with AUTH_ISSUER, iss")
+		return refuse(Claims, "the token's exp is %s; want a time in seconds", describe(claims["exp"]))
 	default:
-		return refuse(Malformed, "a claim of the token has the wrong type")
+		return refuse(Malformed, "the token's exp is %s and its nbf %s; want times in seconds", describe(claims["exp"]), describe(claims["nbf"]))
 	}
 }
 
-const (
-	firstRetry = time.Second
-	lastRetry  = 30 * time.Second
-	// a key that is not in the set has it fetched again: at most this often, and a request waits no longer for it
-	unknownKeyInterval = 10 * time.Second
-	unknownKeyWait     = 5 * time.Second
-)
-
-// run fetches the key set until it has it once; from then on the library fetches it again, in the background and when a
-// token names a key that is not in it.
-func (v *verifier) run(ctx context.Context, b Background) {
-	tell, client := b.KeySet, keySetClient(v.config, b.Transport)
-	kept := &keySet{MemoryJWKSet: jwkset.NewMemoryStorage(), fetched: func() {
-		if v.ready() { // the first time is told of below, once the keys are in use
-			tell(nil)
-		}
-	}}
-	address := v.config.JWKSURL
-	if address == "" {
-		address = discoveryURL(v.config.Issuer)
+// check looks at the claims of a token whose signature and times are right, and returns its subject.
+func (v *verifier) check(claims jwt.MapClaims, issuer string) (subject string, refusal *RefusalError) {
+	if refusal := v.checkKind(claims); refusal != nil {
+		return "", refusal
 	}
-	for retry := firstRetry; ; retry = min(2*retry, lastRetry) {
-		// it has the library's own refreshing end when the first fetch failed
-		attempt, cancel := context.WithCancel(ctx)
-		remote, err := jwkset.NewStorageFromHTTP(address, jwkset.HTTPClientStorageOptions{
-			Client:              client,
-			Ctx:                 attempt,
-			HTTPTimeout:         fetchTimeout,
-			RefreshErrorHandler: func(_ context.Context, err error) { tell(err) },
-			RefreshInterval:     v.config.RefreshInterval,
-			Storage:             kept,
-		})
-		if err == nil {
-			err = v.use(address, remote, kept)
-		}
-		if err == nil {
-			context.AfterFunc(ctx, cancel)
-			tell(nil)
-			return
-		}
-		cancel()
-		tell(err)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(retry):
-		}
+	if got, ok := claims["iss"].(string); issuer != "" && (!ok || got == "") {
+		return "", refuse(Claims, "the token's iss is %s; want %q", describe(claims["iss"]), issuer)
+	} else if issuer != "" && got != issuer {
+		return "", refuse(Issuer, "the token's iss is %.200q; want %q (AUTH_ISSUER), whose key signed it", got, issuer)
 	}
+	if refusal := v.checkAudience(claims); refusal != nil {
+		return "", refusal
+	}
+	if expires, err := claims.GetExpirationTime(); err != nil || expires.After(v.clock().Add(v.config.MaxTTL+leeway)) {
+		return "", refuse(Lifetime, "the token's exp lies further ahead than AUTH_TOKEN_MAX_TTL, %s", v.config.MaxTTL)
+	}
+	if subject, _ = claims["sub"].(string); subject == "" {
+		return "", refuse(Claims, "the token's sub is %s; want text", describe(claims["sub"]))
+	}
+	return subject, nil
 }
 
-func (v *verifier) use(address string, remote jwkset.Storage, kept *keySet) error {
-	refreshed, err := jwkset.NewHTTPClient(jwkset.HTTPClientOptions{
-		HTTPURLs:          map[string]jwkset.Storage{address: remote},
-		RateLimitWaitMax:  unknownKeyWait,
-		RefreshUnknownKID: rate.NewLimiter(rate.Every(unknownKeyInterval), 1),
-	})
-	if err != nil {
-		return err //nolint:wrapcheck // the log line says what it is about
+// checkKind refuses what a provider signs by the same keys, but not to let its bearer in.
+func (*verifier) checkKind(claims jwt.MapClaims) *RefusalError {
+	if claims["events"] != nil {
+		return refuse(TokenKind, "the token tells of events, such as a logout (claim events)")
 	}
-	keys, err := keyfunc.New(keyfunc.Options{Storage: &sharedFetch{Storage: refreshed, kept: kept}})
-	if err != nil {
-		return err //nolint:wrapcheck // the log line says what it is about
+	if claims["cnf"] != nil {
+		return refuse(TokenKind, "the token is bound to a key that its sender must prove to have (claim cnf), which can't be checked here")
 	}
-	v.keys.Store(&keys)
 	return nil
 }
 
-// sharedFetch has all who come with a new key at once wait for one fetch: the library refuses whoever comes second.
-type sharedFetch struct {
-	jwkset.Storage
-
-	kept    *keySet
-	fetches singleflight.Group
-}
-
-// KeyRead fetches the key set again for a key that is not in it.
-func (s *sharedFetch) KeyRead(ctx context.Context, id string) (jwkset.JWK, error) {
-	if key, err := s.kept.KeyRead(ctx, id); err == nil {
-		return key, nil
+// checkAudience looks at the first claim of those that say for whom a token is that it has.
+func (v *verifier) checkAudience(claims jwt.MapClaims) *RefusalError {
+	name := v.config.AudienceClaims[0]
+	for _, candidate := range v.config.AudienceClaims {
+		if claims[candidate] != nil {
+			name = candidate
+			break
+		}
 	}
-	_, _, _ = s.fetches.Do("", func() (any, error) { return s.Storage.KeyRead(ctx, id) })
-	return s.kept.KeyRead(ctx, id) //nolint:wrapcheck // a decorator leaves errors as they are
-}
-
-// keySet keeps the last good keys: an answer without any does not take their place.
-type keySet struct {
-	*jwkset.MemoryJWKSet
-	fetched func()
-}
-
-var errNoKeys = errors.New("the key set has no key for signatures")
-
-// KeyReplaceAll takes over the keys that can verify signatures.
-func (k *keySet) KeyReplaceAll(ctx context.Context, keys []jwkset.JWK) error {
-	keys = slices.DeleteFunc(keys, func(key jwkset.JWK) bool {
-		_, symmetric := key.Key().([]byte)
-		use := key.Marshal().USE
-		return symmetric || use != "" && use != jwkset.UseSig
-	})
-	if len(keys) == 0 {
-		return errNoKeys
+	var audiences []string
+	switch value := claims[name].(type) {
+	case string:
+		audiences = []string{value}
+	case []any:
+		for _, entry := range value {
+			text, _ := entry.(string)
+			audiences = append(audiences, text)
+		}
 	}
-	if err := k.MemoryJWKSet.KeyReplaceAll(ctx, keys); err != nil {
-		return err //nolint:wrapcheck // a decorator leaves errors as they are
+	wanted := strings.Join(v.config.Audience, ", ")
+	if len(audiences) == 0 || len(audiences) == 1 && audiences[0] == "" {
+		return refuse(Claims, "the token's %s is %s; want %.200s (AUTH_AUDIENCE)", name, describe(claims[name]), wanted)
 	}
-	k.fetched()
+	if !slices.ContainsFunc(audiences, func(a string) bool { return slices.Contains(v.config.Audience, a) }) {
+		return refuse(Audience, "the token's %s is %.200q; want %.200s (AUTH_AUDIENCE)", name, strings.Join(audiences, ","), wanted)
+	}
 	return nil
 }

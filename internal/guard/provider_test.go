@@ -3,18 +3,20 @@ package guard_test
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/base64"
 	"encoding/json"
 	"maps"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/MicahParks/jwkset"
 	"github.com/golang-jwt/jwt/v5"
 
 	"videosdk-auth-endpoint/internal/guard"
@@ -41,33 +43,41 @@ var (
 		}
 		return key
 	})
-	ecKey = sync.OnceValue(func() *ecdsa.PrivateKey {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			panic(err)
-		}
-		return key
-	})
+	ecKey      = sync.OnceValue(newECKey)
+	otherECKey = sync.OnceValue(newECKey)
 )
+
+func newECKey() *ecdsa.PrivateKey {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
 
 // provider is an OpenID provider's discovery and key set, which a test can bend.
 type provider struct {
 	*httptest.Server
 
-	mu      sync.Mutex
-	issuer  string // what discovery says; empty is the truth
-	keys    []jwkset.JWKMarshal
-	answer  http.HandlerFunc // takes the key set's place
-	fetches int
+	mu        sync.Mutex
+	issuer    string // what discovery says; empty is the truth
+	keys      []any
+	answer    http.HandlerFunc // takes the key set's place
+	discovery http.HandlerFunc // takes discovery's place
+	fetches   int
 }
 
 func newProvider(t testing.TB) *provider {
 	t.Helper()
 	p := &provider{}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
+		if p.discovery != nil {
+			p.discovery(w, r)
+			return
+		}
 		issuer := p.issuer
 		if issuer == "" {
 			issuer = p.URL
@@ -82,16 +92,16 @@ func newProvider(t testing.TB) *provider {
 			p.answer(w, r)
 			return
 		}
-		_ = json.NewEncoder(w).Encode(jwkset.JWKSMarshal{Keys: p.keys})
+		_ = json.NewEncoder(w).Encode(map[string]any{"keys": p.keys})
 	})
 	p.Server = httptest.NewServer(mux)
 	t.Cleanup(p.Close)
-	p.set(jwk(t, "rsa", &rsaKey().PublicKey, jwkset.AlgRS256, jwkset.UseSig), jwk(t, "ec", &ecKey().PublicKey, jwkset.AlgES256, jwkset.UseSig))
+	p.set(jwk(t, "rsa", &rsaKey().PublicKey, "RS256", "sig"), jwk(t, "ec", &ecKey().PublicKey, "ES256", "sig"))
 	return p
 }
 
 // set publishes these keys and no others.
-func (p *provider) set(keys ...jwkset.JWKMarshal) { p.change(func() { p.keys = keys }) }
+func (p *provider) set(keys ...any) { p.change(func() { p.keys = keys }) }
 
 // change bends the provider.
 func (p *provider) change(f func()) {
@@ -100,13 +110,29 @@ func (p *provider) change(f func()) {
 	f()
 }
 
-func jwk(t testing.TB, kid string, key any, alg jwkset.ALG, use jwkset.USE) jwkset.JWKMarshal {
+// jwk is a public key as a key set has it, or a secret.
+func jwk(t testing.TB, kid string, key any, alg, use string) map[string]any {
 	t.Helper()
-	k, err := jwkset.NewJWKFromKey(key, jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{ALG: alg, KID: kid, USE: use}, Marshal: jwkset.JWKMarshalOptions{Private: true}})
-	if err != nil {
-		t.Fatal(err)
+	b64 := base64.RawURLEncoding.EncodeToString
+	k := map[string]any{"kid": kid, "alg": alg, "use": use}
+	switch key := key.(type) {
+	case *rsa.PublicKey:
+		k["kty"], k["n"], k["e"] = "RSA", b64(key.N.Bytes()), b64(big.NewInt(int64(key.E)).Bytes())
+	case *ecdsa.PublicKey:
+		point, err := key.Bytes() // 4, x and y
+		if err != nil {
+			t.Fatal(err)
+		}
+		size := len(point) / 2
+		k["kty"], k["crv"], k["x"], k["y"] = "EC", key.Params().Name, b64(point[1:1+size]), b64(point[1+size:])
+	case ed25519.PublicKey:
+		k["kty"], k["crv"], k["x"] = "OKP", "Ed25519", b64(key)
+	case []byte:
+		k["kty"], k["k"] = "oct", b64(key)
+	default:
+		t.Fatalf("%T", key)
 	}
-	return k.Marshal()
+	return k
 }
 
 // claims are those of a good token, with some replaced; nil removes one.
@@ -137,15 +163,15 @@ func (p *provider) good(t testing.TB, other jwt.MapClaims) string {
 
 // config is one of users' tokens by this provider.
 func (p *provider) config() guard.Config {
-	return guard.Config{Issuer: p.URL, Audience: []string{"app"}, MaxTTL: 24 * time.Hour, RefreshInterval: time.Hour, IdentityProperty: "userIdentity"}
+	return guard.Config{Issuers: []string{p.URL}, Audience: []string{"app"}, AudienceClaims: []string{"aud"}, MaxTTL: 24 * time.Hour, RefreshInterval: time.Hour, IdentityProperty: "userIdentity"}
 }
 
 // start returns a running guard, and what its key set's fetches come to.
-func start(t testing.TB, c guard.Config, trusted ...string) (*guard.Guard, <-chan error) {
+func start(t testing.TB, c guard.Config, trusted ...string) (*guard.Guard, <-chan guard.KeySetFetch) {
 	t.Helper()
 	g := newGuard(t, c, clock, trusted...)
-	fetched := make(chan error, 100)
-	g.Run(t.Context(), guard.Background{Transport: http.DefaultTransport, Ticks: func() <-chan time.Time { return nil }, KeySet: func(err error) { fetched <- err }})
+	fetched := make(chan guard.KeySetFetch, 100)
+	g.Run(t.Context(), guard.Background{Transport: http.DefaultTransport, Ticks: func() <-chan time.Time { return nil }, KeySet: func(f guard.KeySetFetch) { fetched <- f }})
 	return g, fetched
 }
 
@@ -153,8 +179,8 @@ func start(t testing.TB, c guard.Config, trusted ...string) (*guard.Guard, <-cha
 func verifying(t testing.TB, c guard.Config) *guard.Guard {
 	t.Helper()
 	g, fetched := start(t, c)
-	if err := <-fetched; err != nil || !g.Ready() {
-		t.Fatalf("%v, ready %v", err, g.Ready())
+	if fetch := <-fetched; fetch.Err != nil || !g.Ready() {
+		t.Fatalf("%v, ready %v", fetch.Err, g.Ready())
 	}
 	return g
 }

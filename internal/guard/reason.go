@@ -10,6 +10,8 @@ const (
 	Missing         Reason = "missing"
 	Malformed       Reason = "malformed"
 	Algorithm       Reason = "algorithm"
+	TokenKind       Reason = "token_kind"
+	NoKeyID         Reason = "no_key_id"
 	UnknownKey      Reason = "unknown_key"
 	Signature       Reason = "signature"
 	Issuer          Reason = "issuer"
@@ -37,13 +39,15 @@ var reasons = []struct {
 	{Missing, "must be sent"}, // Guard.Wanted says what
 	{Malformed, "must be Bearer, one space and one token, once"},
 	{Algorithm, "must be a token with an asymmetric signature, such as RS256 or ES256"},
+	{TokenKind, "must be an access token or an ID token that whoever has it may use"},
+	{NoKeyID, "must be a token whose header names its key in kid"},
 	{UnknownKey, "must be a token that is signed by a key of the provider"},
 	{Signature, "must be a token with the provider's signature"},
 	{Issuer, "must be a token of the provider: another issuer made this one"},
 	{Audience, "must be a token for this service: this one was made for another audience"},
 	{Expired, "must be a token that has not expired: sign in again"},
 	{NotYetValid, "must be a token that is valid already"},
-	{Claims, "must be a token with exp, sub, iss and aud"},
+	{Claims, "must be a token with exp, iss and aud, and with a sub that is text"},
 	{Lifetime, "must be a token that expires sooner"},
 	{UnknownAPIKey, "must be an API key that is known here"},
 	{UntrustedProxy, "must come through the sign-in proxy"},
@@ -77,7 +81,7 @@ func (r Reason) Credential() string {
 // RefusalError is the error of a caller who does not get a token.
 type RefusalError struct {
 	Reason Reason
-	// Detail is for the log; it holds no credential, and nothing that was not verified.
+	// Detail is for the log. It holds no credential, and of what was not verified only a few characters in quotes.
 	Detail string
 	// final says that another credential of the same request can't make up for this one.
 	final bool

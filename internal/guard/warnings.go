@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 )
 
 // Warnings say what is allowed by the configuration, and is seldom meant. Each is a whole sentence.
@@ -20,6 +21,19 @@ func (g *Guard) Warnings() []string {
 		if othersCanWrite(file.path) {
 			warnings = append(warnings, fmt.Sprintf("Others than its owner can write the file of %s, and so decide who gets tokens. Take that right away: chmod go-w.", file.variable))
 		}
+	}
+	return append(warnings, g.config.userWarnings()...)
+}
+
+// userWarnings are about settings of users' tokens that leave more open than most want.
+func (c *Config) userWarnings() []string {
+	var warnings []string
+	if c.verifiesTokens() && len(c.Issuers) == 0 {
+		warnings = append(warnings, "AUTH_JWKS_URL without AUTH_ISSUER: tokens of every issuer that these keys sign for are taken. Set AUTH_ISSUER, or ask for caller.claims.iss in the policy.")
+	}
+	isPlain := func(address string) bool { return address != "" && !isProviderURL(address, false) }
+	if slices.ContainsFunc(c.Issuers, isPlain) || slices.ContainsFunc(c.JWKSURLs, isPlain) {
+		warnings = append(warnings, "AUTH_DANGEROUSLY_ALLOW_HTTP: key sets are fetched by http. Whoever is on the way to them can replace the keys, and make tokens for anybody.")
 	}
 	return warnings
 }

@@ -1,0 +1,167 @@
+package guard
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// maxWaiting requests wait for a fetch at a time. Whoever sends a made-up key waits too, and each takes memory.
+const maxWaiting = 64
+
+// keySets are those of every issuer, and the requests that wait for one of them.
+type keySets struct {
+	sets     []*keySet
+	interval time.Duration
+
+	mu      sync.Mutex
+	waiting int
+	ended   chan struct{} // closed when a fetch ends, and made anew
+}
+
+func newKeySets(sources []keySource, interval time.Duration) *keySets {
+	k := &keySets{interval: interval, ended: make(chan struct{})}
+	for _, source := range sources {
+		k.sets = append(k.sets, newKeySet(source))
+	}
+	return k
+}
+
+// ready says that there is a key set. One provider that is down must not keep the users of another one out.
+func (k *keySets) ready() bool {
+	for _, s := range k.sets {
+		if s.keys.Load() != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// run keeps the key sets up to date until the context ends.
+func (k *keySets) run(ctx context.Context, b Background) {
+	client := &http.Client{
+		Transport:     b.Transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	for _, s := range k.sets {
+		go s.run(ctx, client, k.interval, func(fetch KeySetFetch) {
+			k.wake()
+			fetch.Oldest = k.oldest()
+			b.KeySet(fetch)
+		})
+	}
+}
+
+// wake has those who wait look again.
+func (k *keySets) wake() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	close(k.ended)
+	k.ended = make(chan struct{})
+}
+
+// oldest says when the key set that is in use longest was fetched; zero where one was never fetched.
+func (k *keySets) oldest() time.Time {
+	var oldest time.Time
+	for i, s := range k.sets {
+		if _, fetched := s.age(); i == 0 || fetched.Before(oldest) {
+			oldest = fetched
+		}
+	}
+	return oldest
+}
+
+// issuerKeys are the keys of one name in the key set of one issuer.
+type issuerKeys struct {
+	issuer string
+	keys   []jwt.VerificationKey
+}
+
+// look returns the keys of that name, one entry for each issuer that has some.
+func (k *keySets) look(name keyName) []issuerKeys {
+	var found []issuerKeys
+	for _, s := range k.sets {
+		if known := s.keys.Load(); known != nil && (*known)[name] != nil {
+			found = append(found, issuerKeys{s.issuer, (*known)[name]})
+		}
+	}
+	return found
+}
+
+// find returns the keys of that name. For a name that is not known the key sets are fetched again, and a few requests may
+// wait for that, no longer than their clients do.
+func (k *keySets) find(ctx context.Context, name keyName) ([]issuerKeys, *RefusalError) {
+	if found := k.look(name); found != nil {
+		return found, nil
+	}
+	if !k.queue() {
+		return nil, refuse(UnknownKey, "the key set has no key %.100q for %s, and %d requests wait for it to be fetched already", name.id, name.alg, maxWaiting)
+	}
+	defer k.leave()
+	until := k.ask()
+	for {
+		ended, pending := k.pending(until)
+		if found := k.look(name); found != nil {
+			return found, nil
+		}
+		if !pending {
+			k.ask() // the fetch that has just ended may have begun before the key was published
+			return nil, k.unknown(name)
+		}
+		select {
+		case <-ended:
+		case <-ctx.Done():
+			return nil, refuse(UnknownKey, "the client left before the key set was fetched again")
+		}
+	}
+}
+
+// queue lets a request wait, unless many do.
+func (k *keySets) queue() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.waiting >= maxWaiting {
+		return false
+	}
+	k.waiting++
+	return true
+}
+
+func (k *keySets) leave() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.waiting--
+}
+
+// ask has every key set fetched again. The key may be anybody's: the token's issuer is not read before its key is known.
+func (k *keySets) ask() (until []int) {
+	until = make([]int, len(k.sets))
+	for i, s := range k.sets {
+		until[i] = s.ask()
+	}
+	return until
+}
+
+// pending says whether fewer fetches have ended than that, and returns what is closed when another one does.
+func (k *keySets) pending(until []int) (ended <-chan struct{}, pending bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for i, s := range k.sets {
+		fetches, _ := s.age()
+		pending = pending || fetches < until[i]
+	}
+	return k.ended, pending
+}
+
+// unknown refuses a token by a key that is not known.
+func (k *keySets) unknown(name keyName) *RefusalError {
+	for _, s := range k.sets {
+		if s.keys.Load() == nil {
+			return refuse(KeysUnavailable, "the key set of %s was not fetched yet", s)
+		}
+	}
+	return refuse(UnknownKey, "the key set has no key %.100q for %s", name.id, name.alg)
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"videosdk-auth-endpoint/internal/files"
+	"videosdk-auth-endpoint/internal/guard"
+	"videosdk-auth-endpoint/signer"
+	"videosdk-auth-endpoint/telemetry"
+
+	"github.com/rs/zerolog"
+)
+
+// watchInterval is how often files are looked at. New content is used once two looks in a row have seen it, so a change
+// takes effect within twice this time.
+const watchInterval = 2 * time.Second
+
+// watch follows what changes while the service runs: the files of credentials and of API keys, and the key set.
+func watch(ctx context.Context, c config, tokens *signer.HS256, o *observability) {
+	credentials := reload(o.log, "credentials", o.metrics.Rotated)
+	if c.signer.KeyFile != "" || c.signer.SecretFile != "" {
+		use := func(c signer.Credentials) { tokens.Use(c); credentials(nil) }
+		go files.Watch(ctx, time.Tick(watchInterval), c.credentials, c.signer.Credentials, use, credentials)
+	}
+	c.guard.Run(ctx, guard.Background{
+		Transport: telemetry.Transport(http.DefaultTransport, o.tracing),
+		Ticks:     func() <-chan time.Time { return time.Tick(watchInterval) },
+		KeySet:    keySetFetched(o, c.guard.Ready),
+		APIKeys:   reload(o.log, "API keys", o.metrics.APIKeysRead),
+		Policy:    reload(o.log, "policy", o.metrics.PolicyRead),
+	})
+}
+
+// reload returns a function that counts and logs each reading of a file that changes, with the error of one that failed.
+// There was one before that succeeded: the service doesn't start without it.
+func reload(log *telemetry.Log, what string, count func(error)) func(error) {
+	return func(err error) {
+		count(err)
+		if err != nil {
+			log.Error().Err(err).Msg(what + " not read, those from before stay")
+			return
+		}
+		log.Info().Msg(what + " read")
+	}
+}
+
+// keySetFetched returns a function that counts and logs each fetch of a key set, and each key of it that isn't used once.
+func keySetFetched(o *observability, ready func() bool) func(guard.KeySetFetch) {
+	return func(f guard.KeySetFetch) {
+		o.metrics.KeySetFetched(f)
+		for _, key := range f.Skipped {
+			if key.Known {
+				continue
+			}
+			level := zerolog.WarnLevel
+			if key.Reason == guard.KeyUse { // a key for encryption is nothing odd
+				level = zerolog.InfoLevel
+			}
+			o.log.WithLevel(level).Str("issuer", f.Source).Str("key", key.String()).Msg("key skipped, the others of its key set are used")
+		}
+		switch {
+		case f.Err == nil:
+			o.log.Info().Str("issuer", f.Source).Msg("key set read")
+		case !f.First:
+			o.log.Error().Str("issuer", f.Source).Err(f.Err).Msg("key set not read, the keys from before stay")
+		case ready():
+			o.log.Error().Str("issuer", f.Source).Err(f.Err).Msg("key set not read, and there was none before: users of this issuer are refused")
+		default:
+			o.log.Error().Str("issuer", f.Source).Err(f.Err).Msg("key set not read, and there was none before: the service is not ready")
+		}
+	}
+}
