@@ -91,6 +91,7 @@ func (p *peer) status() int {
 // closed says that the service has ended the connection.
 func (p *peer) closed(t *testing.T) bool {
 	t.Helper()
+	synctest.Wait()
 	_ = p.SetReadDeadline(time.Now())
 	_, err := p.from.Peek(1)
 	_ = p.SetReadDeadline(time.Time{})
@@ -156,9 +157,10 @@ func TestRoomIsMade(t *testing.T) {
 		{"a slow body", 2*open + request, []string{someBody, post}, []bool{true, false}},
 		{"a slow body makes no room for itself", 2*open + 2*request, []string{post, someBody}, []bool{true, false}},
 		{"a request under way takes more room", 3*open + request/2, []string{post, someBody}, []bool{true, false}},
-		{"a large header takes more room", 3*open + 2*request, []string{post, "GET / HTTP/1.1\r\nX: " + strings.Repeat("a", 6000)}, []bool{true, false}},
-		{"a header of many short lines takes more room", 3*open + 2*request + 30*kib, []string{post, "GET / HTTP/1.1\r\n" + lines(400)}, []bool{true, false}},
-		{"the next request's header, sent ahead", 3*open + 2*request + 20*kib, []string{post, post + "GET / HTTP/1.1\r\n" + lines(400)}, []bool{true, false}},
+		{"a large header takes more room", 3*open + 2*request, []string{post, "GET / HTTP/1.1\r\nX: " + strings.Repeat("a", 5000)}, []bool{true, false}},
+		{"a long header before a short one", 3*open + 2*request, []string{post, "GET / HTTP/1.1\r\nX: " + strings.Repeat("a", 7000)}, []bool{false, true}},
+		{"a header of many short lines before a short one", 2*open + request + 50*kib, []string{post, "GET / HTTP/1.1\r\n" + lines(400)}, []bool{false, true}},
+		{"the next request's header, sent ahead", 2*open + request + 45*kib, []string{post, post + "GET / HTTP/1.1\r\n" + lines(400)}, []bool{false, true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -268,9 +270,15 @@ func TestAnswersEndConnectionsWhileOthersWait(t *testing.T) {
 		if status := busy.get(); status != http.StatusOK || busy.closed(t) {
 			t.Fatalf("status %d, closed %t", status, busy.closed(t))
 		}
-		other := p.dial(t).send(post)
-		if status := busy.get(); status != http.StatusOK || !busy.closed(t) {
-			t.Errorf("status %d, closed %t", status, busy.closed(t))
+		other, begun := p.dial(t).send(post), time.Now()
+		for !busy.closed(t) {
+			time.Sleep(50 * time.Millisecond) // so short a pause keeps a connection
+			if status := busy.get(); status != http.StatusOK {
+				t.Fatalf("status %d after %v", status, time.Since(begun))
+			}
+		}
+		if took := time.Since(begun); took < 500*time.Millisecond || took > 600*time.Millisecond {
+			t.Errorf("the connection is closed after %v", took)
 		}
 		if status := other.status(); status != http.StatusOK {
 			t.Errorf("the other gets %d", status)

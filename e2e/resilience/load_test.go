@@ -4,6 +4,7 @@ package resilience_test
 
 import (
 	"flag"
+	"net/http"
 	"slices"
 	"sync"
 	"testing"
@@ -58,6 +59,8 @@ func startCheckedLoad(t *testing.T, url string, check func(token string) error) 
 	for worker := range loadWorkers {
 		due := begun.Add(time.Duration(worker) * interval / loadWorkers)
 		client := newClient(1) // so that each has a connection, however busy they are
+		// one of them is a new client each time
+		client.Transport.(*http.Transport).DisableKeepAlives = worker == 0
 		l.done.Go(func() {
 			defer client.CloseIdleConnections()
 			timer := time.NewTimer(0)
