@@ -129,6 +129,9 @@ func warn(log *telemetry.Log, c config) {
 	for _, warning := range c.guard.Warnings() {
 		log.Warn().Msg(warning)
 	}
+	if c.http.RateLimit > 0 && !c.guard.Open() && len(c.guard.Trusted()) == 0 {
+		log.Info().Msg("RATE_LIMIT: refused credentials count against the address that connects. Behind a proxy set TRUSTED_PROXIES, or one client's wrong tokens keep all others out.")
+	}
 	if c.http.Playground {
 		log.Info().Msg("playground: GET / serves a page to try requests on; the tokens that it shows are real")
 	}

@@ -318,6 +318,41 @@ func TestRateLimit(t *testing.T) {
 			t.Errorf("no caller: %d", a.status)
 		}
 	})
+	t.Run("credentials that are refused count against the address, before another one is verified", func(t *testing.T) {
+		h, log := newHandler(t, newSigner(t), "AUTH_API_KEYS_FILE="+keysFile(t), "TRUSTED_PROXIES=127.0.0.1", "RATE_LIMIT=0.001", "RATE_LIMIT_BURST=2")
+		url := serve(t, h.Public)
+		for i, c := range []struct {
+			client, key string
+			status      int
+		}{
+			{"192.0.2.1", "backend-key", 200},
+			{"192.0.2.1", "", 401}, // to send none costs nothing
+			{"192.0.2.1", "", 401},
+			{"192.0.2.1", "wrong-1", 401},
+			{"192.0.2.1", "", 401},
+			{"192.0.2.1", "wrong-2", 401},
+			{"192.0.2.1", "wrong-3", 429},
+			{"192.0.2.1", "jobs-key", 429}, // nobody looks whether it is good
+			{"192.0.2.1", "", 429},
+			{"192.0.2.2", "jobs-key", 200},
+			{"2001:db8::1", "wrong-1", 401},
+			{"2001:db8::2", "wrong-2", 401},
+			{"2001:db8:0:0:ffff::", "wrong-3", 429},
+			{"2001:db8:0:1::1", "wrong-4", 401},
+		} {
+			header := http.Header{"X-Forwarded-For": {c.client}}
+			if c.key != "" {
+				header.Set("Authorization", "Bearer "+c.key)
+			}
+			a := send(t, "POST", url, header, strings.NewReader(body))
+			if a.status != c.status {
+				t.Errorf("request %d, %s from %s: %d %s", i, c.key, c.client, a.status, a.body)
+			}
+			if c.status == 429 && (a.header.Get("Retry-After") != "1000" || lastLine(t, log)["decision"] != "rate_limited") {
+				t.Errorf("%v, log %v", a.header, lastLine(t, log))
+			}
+		}
+	})
 	t.Run("per address where the endpoint is open, per network for IPv6", func(t *testing.T) {
 		h, _ := newHandler(t, newSigner(t), "TRUSTED_PROXIES=127.0.0.1", "RATE_LIMIT=0.001", "RATE_LIMIT_BURST=1")
 		url := serve(t, h.Public)

@@ -42,7 +42,7 @@ func New(c Config, g *guard.Guard, s signer.Signer, requests *telemetry.Requests
 		requests:    requests,
 		log:         log,
 	}
-	post := &tokens{g, h.crossOrigin, newLimiter(c.RateLimit, int(c.RateBurst)), s, int64(c.BodyLimit)}
+	post := &tokens{g, h.crossOrigin, newLimiter(c.RateLimit, int(c.RateBurst)), newLimiter(c.RateLimit, int(c.RateBurst)), s, int64(c.BodyLimit)}
 	description := &page{summary: "This description", mediaType: mediaJSON}
 	routes := newTable(c.TokenPath, c.Playground, c.Metrics, answers{
 		token: post.answer, live: h.health.live, ready: h.health.ready,

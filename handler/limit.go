@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -12,11 +13,12 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxCallers is how many callers are remembered, about 3 MiB. The one that was seen longest ago is forgotten first, and
+// maxCallers is how many a limiter remembers, about 3 MiB. The one that was seen longest ago is forgotten first, and
 // starts with a full burst when it comes again.
 const maxCallers = 10_000
 
-// limiter has a token bucket for each caller. A nil limiter lets everybody through.
+// limiter has a token bucket for each caller, or for each address that failed to authenticate. A nil limiter lets everybody
+// through.
 type limiter struct {
 	limit rate.Limit
 	burst int
@@ -37,15 +39,11 @@ func (l *limiter) allow(c *guard.Caller, client string) error {
 	if l == nil {
 		return nil
 	}
-	who := limitKey(c, client)
-	bucket, ok := l.known.Get(who)
-	if !ok {
-		bucket = rate.NewLimiter(l.limit, l.burst)
-		if first, ok, _ := l.known.PeekOrAdd(who, bucket); ok {
-			bucket = first
-		}
+	who := address(client) // where the endpoint is open
+	if c.Method != guard.None {
+		who = c.Method.Name + " " + c.Subject
 	}
-	reservation := bucket.Reserve()
+	reservation := l.bucket(who).Reserve()
 	if wait := reservation.Delay(); wait > 0 {
 		reservation.Cancel()
 		return &rateError{&refusedForRate, wait}
@@ -53,12 +51,43 @@ func (l *limiter) allow(c *guard.Caller, client string) error {
 	return nil
 }
 
-// limitKey names whom the limit counts for: the caller or, where the endpoint is open, the client's address. An IPv6
-// client has 2^64 addresses, all in one network, which counts as one.
-func limitKey(c *guard.Caller, client string) string {
-	if c.Method != guard.None {
-		return c.Method.Name + " " + c.Subject
+// failed counts a credential that was refused against its client's address. To send none costs nothing, and isn't counted.
+func (l *limiter) failed(err error, client string) {
+	refused, ok := errors.AsType[*guard.RefusalError](err)
+	if l != nil && ok && refused.Reason != guard.Missing && refused.Reason.Credential() != "" {
+		l.bucket(address(client)).Allow()
 	}
+}
+
+// spent refuses the clients of an address from which too many credentials were refused, before another one is verified.
+// Its error is a *rateError.
+func (l *limiter) spent(client string) error {
+	if l == nil {
+		return nil
+	}
+	bucket, ok := l.known.Get(address(client))
+	if !ok {
+		return nil
+	}
+	if missing := 1 - bucket.Tokens(); missing > 0 {
+		return &rateError{&refusedForRate, time.Duration(missing / float64(l.limit) * float64(time.Second))}
+	}
+	return nil
+}
+
+func (l *limiter) bucket(who string) *rate.Limiter {
+	bucket, ok := l.known.Get(who)
+	if !ok {
+		bucket = rate.NewLimiter(l.limit, l.burst)
+		if first, ok, _ := l.known.PeekOrAdd(who, bucket); ok {
+			bucket = first
+		}
+	}
+	return bucket
+}
+
+// address names a client. A client by IPv6 has 2^64 addresses, all in one network, which counts as one.
+func address(client string) string {
 	addr, err := netip.ParseAddr(client)
 	if err != nil || addr.Is4() || addr.Is4In6() {
 		return client

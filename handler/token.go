@@ -15,7 +15,8 @@ import (
 type tokens struct {
 	guard       *guard.Guard
 	crossOrigin *crossOrigin
-	limiter     *limiter
+	callers     *limiter
+	strangers   *limiter // by address
 	signer      signer.Signer
 	bodyLimit   int64
 }
@@ -23,13 +24,17 @@ type tokens struct {
 // answer is the whole route: who calls, how often, what they ask for, whether they may have it, and the token that says so.
 // The caller is known before the body is read, and what the policy saw is exactly what is signed.
 func (t *tokens) answer(x *exchange) (err error) {
+	if err := t.strangers.spent(x.Client); err != nil {
+		return err
+	}
 	if x.Caller, err = t.guard.Authenticate(x.Request); err != nil {
+		t.strangers.failed(err, x.Client)
 		return fmt.Errorf("authenticate: %w", err)
 	}
 	if err := t.crossOrigin.check(x.Caller, x.Request); err != nil {
 		return fmt.Errorf("authenticate: %w", err)
 	}
-	if err := t.limiter.allow(x.Caller, x.Client); err != nil {
+	if err := t.callers.allow(x.Caller, x.Client); err != nil {
 		return err
 	}
 	request := tokenRequests.Get().(*signer.Request)
