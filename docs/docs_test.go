@@ -15,12 +15,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"videosdk-auth-endpoint/signer"
 )
 
 const root = ".."
 
 var (
-	fence   = regexp.MustCompile("(?ms)^```.*?^```$")
+	fence   = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
 	code    = regexp.MustCompile("`[^`\n]*`")
 	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading = regexp.MustCompile(`(?m)^#+ +(.+)$`)
@@ -92,7 +94,7 @@ func TestLinks(t *testing.T) {
 }
 
 var (
-	shellBlock = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
+	block      = regexp.MustCompile("(?ms)^ *```(sh|ini)\n(.*?)^ *```$")
 	comment    = regexp.MustCompile(`\s+# .*$`)
 	serves     = regexp.MustCompile(`(^| )go run \.$`)
 	signature  = regexp.MustCompile(`"signature":"([^"]+)"`)
@@ -116,7 +118,7 @@ func (s *terminal) command(ctx context.Context, line string) *exec.Cmd {
 	).Replace(line)
 	cmd := exec.CommandContext(ctx, "bash", "-c", `go() { shift 2; "$BINARY" "$@"; }; set -o pipefail; `+line)
 	cmd.Dir = s.dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "BINARY=" + s.binary, "PORT=" + s.port, "ZOOM_VIDEO_SDK_KEY=your-key", "ZOOM_VIDEO_SDK_SECRET=your-secret", "SHUTDOWN_DELAY=0s"}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "BINARY=" + s.binary, "PORT=" + s.port, "SHUTDOWN_DELAY=0s"}
 	cmd.Stdin = strings.NewReader(s.token)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd
@@ -157,12 +159,9 @@ func (s *terminal) stop() {
 	}
 }
 
-// TestReadmeCommands runs every command of the README, from its top to its end.
+// TestReadmeCommands types what the README and then the reference say, from top to end: it runs the commands, and writes
+// the settings into .env. The credentials are in that file alone, as they are for a reader.
 func TestReadmeCommands(t *testing.T) {
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	free, err := new(net.ListenConfig).Listen(t.Context(), "tcp", ":0")
 	if err != nil {
 		t.Fatal(err)
@@ -175,35 +174,83 @@ func TestReadmeCommands(t *testing.T) {
 		t.Fatalf("%v %s", err, out)
 	}
 	t.Cleanup(s.stop)
+	s.write(t, ".env.example", s.read(t, ".env.example"))
 	n := 0
-	for _, block := range shellBlock.FindAllStringSubmatch(string(readme), -1) {
-		for line := range strings.Lines(strings.ReplaceAll(block[1], "\\\n", "")) {
-			line = comment.ReplaceAllString(strings.TrimSpace(line), "")
-			if line == "" {
-				continue
-			}
-			n++
-			if serves.MatchString(line) {
-				s.serve(t, line)
-				continue
-			}
-			out, err := s.command(t.Context(), line).CombinedOutput()
-			if err != nil {
-				t.Errorf("%s: %v: %s", line, err, out)
-			}
-			if found := signature.FindSubmatch(out); found != nil {
-				s.token = string(found[1])
-			}
-			if found := apiKey.Find(out); found != nil && s.key == "" {
-				s.key = string(found)
-				if err := os.WriteFile(filepath.Join(s.dir, "bearer"), found, 0o600); err != nil {
-					t.Fatal(err)
-				}
+	for _, b := range block.FindAllStringSubmatch(s.read(t, "README.md")+s.read(t, "docs/reference.md"), -1) {
+		if b[1] == "ini" {
+			s.write(t, ".env", strings.ReplaceAll(b[2], " ", ""))
+			continue
+		}
+		for line := range strings.Lines(strings.ReplaceAll(b[2], "\\\n", "")) {
+			if line = comment.ReplaceAllString(strings.TrimSpace(line), ""); line != "" {
+				n++
+				s.run(t, line)
 			}
 		}
 	}
-	if n < 10 {
+	if n < 15 {
 		t.Errorf("%d commands: the test does not find them", n)
 	}
 	t.Logf("%d commands", n)
+}
+
+// read returns a file of the repository.
+func (s *terminal) read(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// write puts a file into the folder of the terminal.
+func (s *terminal) write(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(s.dir, name), []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run runs a command, and keeps the token or the key that it prints for the commands after it.
+func (s *terminal) run(t *testing.T, line string) {
+	t.Helper()
+	if serves.MatchString(line) {
+		s.serve(t, line)
+		return
+	}
+	out, err := s.command(t.Context(), line).CombinedOutput()
+	if err != nil {
+		t.Errorf("%s: %v: %s", line, err, out)
+	}
+	if found := signature.FindSubmatch(out); found != nil {
+		s.token = string(found[1])
+	}
+	if found := apiKey.Find(out); found != nil && s.key == "" {
+		s.key = string(found)
+		s.write(t, "bearer", s.key)
+	}
+}
+
+// TestTableOfProperties: the reference has a row for each property, in the order and words of the service.
+func TestTableOfProperties(t *testing.T) {
+	reference, err := os.ReadFile("reference.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "| property | claim | must be | what it does |\n|---|---|---|---|\n"
+	limits := signer.Config{DefaultTTL: 2 * time.Hour, MaxTTL: 48 * time.Hour}
+	for _, p := range signer.New(limits, signer.Credentials{Key: "key", Secret: "secret"}, time.Now).Properties() {
+		claim, expects := "`"+p.Claim+"`", p.Expects()
+		if p.Claim == "" {
+			claim = "`exp` − `iat`"
+		}
+		if p.Required {
+			expects = "required; " + expects
+		}
+		want += "| `" + p.Name + "` | " + claim + " | " + expects + " | " + p.Description + " |\n"
+	}
+	if !strings.Contains(string(reference), "\n\n"+want+"\n") {
+		t.Errorf("the table of properties must be:\n%s", want)
+	}
 }
