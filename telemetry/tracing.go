@@ -16,8 +16,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-const ()
-
 // Tracing sends spans to an OTLP collector. A nil Tracing is one that is off, and costs nothing.
 type Tracing struct {
 	tracer   trace.Tracer
