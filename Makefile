@@ -15,7 +15,7 @@ CHROMIUM     ?= $(shell command -v chromium || command -v chromium-browser || co
 INGRESS      ?= http://127.0.0.1
 INGRESSCLASS ?= traefik
 
-.PHONY: help run test unit api browser screenshots integration auth chart resilience e2e manifests race lint fmt bench bench-load bench-grow fuzz vulncheck build image
+.PHONY: help run test unit api browser screenshots integration auth chart resilience e2e manifests dashboard race lint fmt bench bench-load bench-grow fuzz vulncheck build image
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -46,7 +46,7 @@ e2e/browser/bin:
 	cd e2e/browser && npm ci --no-fund --no-audit
 
 integration: ## run the tests against the real Prometheus and OpenTelemetry Collector
-	cd e2e && go vet . ./otelcol ./loadbench/... && go test -count=1 -timeout 30m .
+	cd e2e && go vet . ./otelcol ./loadbench/... ./dashboard/... && go test -count=1 -timeout 30m . ./dashboard
 
 auth: ## run the tests against a real OpenID provider and oauth2-proxy
 	cd e2e/auth && go vet ./... && go test -count=1 -timeout 30m ./...
@@ -62,6 +62,9 @@ e2e: ## install IMAGE on the cluster of KUBECONFIG, with kubectl and helm, and d
 
 manifests: ## render k8s/base from the chart
 	cd e2e/chart && go run ./manifests ../../k8s/base
+
+dashboard: ## make the chart's Grafana dashboard anew
+	cd e2e && go run ./dashboard/write ../charts/videosdk-auth-endpoint/files/dashboard.json
 
 race: ## run all tests with the race detector
 	CGO_ENABLED=1 go test -race ./...

@@ -121,15 +121,18 @@ func eventually(t *testing.T, what string, ask func() bool) {
 	servicetest.Eventually(t, 30*time.Second, what, ask)
 }
 
+// requests are of every kind: tokens for a host and a participant, a broken rule, and no JSON.
+var requests = []string{
+	`{"sessionName":"hidden-session","role":1,"userIdentity":"hidden-user"}`,
+	`{"sessionName":"hidden-session","role":0}`,
+	`{"sessionName":"","role":7,"userIdentity":null,"geoRegions":"EU","expirationSeconds":1}`,
+	`{"sessionName":`,
+}
+
 // mixedLoad sends requests of every kind, some with a sampled trace of the client's, until the context ends.
 func mixedLoad(ctx context.Context, url string) (failed int) {
 	for i := 0; ctx.Err() == nil; i++ {
-		for _, body := range []string{
-			`{"sessionName":"hidden-session","role":1,"userIdentity":"hidden-user"}`,
-			`{"sessionName":"hidden-session","role":0}`,
-			`{"sessionName":"","role":7,"userIdentity":null,"geoRegions":"EU","expirationSeconds":1}`,
-			`{"sessionName":`,
-		} {
+		for _, body := range requests {
 			trace := map[string]string{"traceparent": fmt.Sprintf("00-%032x-%016x-01", i+1, 1)}
 			if _, err := post(ctx, url, body, trace); err != nil && ctx.Err() == nil {
 				failed++
