@@ -18,6 +18,19 @@ type Guard struct {
 	*Rules
 }
 
+// Methods are all of them.
+var Methods = []*Method{None, JWT, APIKey, Proxy}
+
+// MethodByName returns the method of that name; nil where there is none.
+func MethodByName(name string) *Method {
+	for _, m := range Methods {
+		if m.Name == name {
+			return m
+		}
+	}
+	return nil
+}
+
 // New returns a guard that takes the time from clock. Its error lists every mistake in the files and in the policy, joined.
 // It does not connect: Run does. The configuration must be valid.
 func New(c Config, clock func() time.Time) (*Guard, error) {

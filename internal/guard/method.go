@@ -24,16 +24,3 @@ var (
 	APIKey = &Method{Name: "api_key", Credential: "an API key", Scheme: &Scheme{"backend", "", "an API key (vsk_…)"}}
 	Proxy  = &Method{Name: "proxy", Person: true, Cookie: true}
 )
-
-// Methods are all of them.
-var Methods = []*Method{None, JWT, APIKey, Proxy}
-
-// MethodByName returns the method of that name; nil where there is none.
-func MethodByName(name string) *Method {
-	for _, m := range Methods {
-		if m.Name == name {
-			return m
-		}
-	}
-	return nil
-}
