@@ -168,11 +168,11 @@ test("the keyboard is enough", async (t) => {
   const service = await startService(t, playground);
   const { page, clean } = await openPlayground(t, browser, service.url);
   const order = [];
-  for (let presses = 0; presses < 6; presses++) {
+  for (let presses = 0; presses < 7; presses++) {
     await page.keyboard.press("Tab");
     order.push(await page.evaluate(() => document.activeElement.id || document.activeElement.tagName));
   }
-  assert.deepEqual(order, ["A", "field-role", "field-sessionName", "field-userIdentity", "field-sessionKey", "SUMMARY"]);
+  assert.deepEqual(order, ["A", "A", "field-role", "field-sessionName", "field-userIdentity", "field-sessionKey", "SUMMARY"]);
   await page.keyboard.press("Enter");
   await page.keyboard.press("Tab");
   assert.equal(await focused(page), "field-expirationSeconds");
@@ -206,6 +206,89 @@ test("the code that is shown does what the page does", async (t) => {
   await page.getByText("Copied.").waitFor();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), curl);
   clean();
+});
+
+test("the JavaScript that is shown throws what the endpoint answers where it gives no token", async (t) => {
+  const service = await startService(t, playground);
+  const { page, clean } = await openPlayground(t, browser, service.url);
+  await field(page, "role").fill("2");
+  const code = await page.locator("#fetch").textContent();
+  const thrown = await page.evaluate(`(async () => { ${code} return signature; })().catch((error) => error.message)`);
+  assert.deepEqual(JSON.parse(thrown).errors, [{ property: "role", reason: "must be 0 or 1, got a number out of range" }]);
+  clean();
+});
+
+describe("a token that is pasted", () => {
+  // signed with a secret that nobody here has
+  const token = `${Buffer.from('{"alg":"HS256","typ":"JWT"}').toString("base64url")}.${Buffer.from('{"app_key":"another","tpc":"Räume","iat":1700000000,"exp":1700007200}').toString("base64url")}.c2lnbmF0dXJl`;
+  const rows = (page, id) => page.locator(`#${id} tr`).evaluateAll((all) => all.map((row) => [row.cells[0].textContent, row.cells[1].textContent]));
+
+  for (const [form, text] of [["alone", token], ["in an answer", `{"signature":"${token}"}`], ["with blanks around it", `\n ${token} \n`]]) {
+    test(`${form}: it is decoded without the secret and sent nowhere`, async (t) => {
+      const service = await startService(t, playground);
+      const { page, clean } = await openPlayground(t, browser, service.url);
+      let sent = 0;
+      page.on("request", () => sent++);
+      await page.getByLabel("token", { exact: true }).fill(text);
+      const claims = Object.fromEntries(await rows(page, "pasted-claims"));
+      assert.equal(claims.app_key, '"another"');
+      assert.equal(claims.tpc, '"Räume"sessionName');
+      assert.match(claims.exp, /^1700007200expired \d/);
+      assert.deepEqual(await rows(page, "pasted-header"), [["alg", '"HS256"'], ["typ", '"JWT"']]);
+      assert.match(await page.locator("#pasted-hint").innerText(), /signature is not checked/);
+      assert.equal(sent, 0);
+      await page.getByLabel("token", { exact: true }).fill("");
+      assert.ok(await page.locator("#pasted-parts").isHidden());
+      clean();
+    });
+  }
+
+  for (const [name, text, want] of [["no dots", "abc", "three parts"], ["no JSON", "YWJj.YWJj.YWJj", "not a token"], ["text that is not base64url", "ä.ö.ü", "not a token"]]) {
+    test(`${name}: what is wrong is said, and nothing is shown`, async (t) => {
+      const service = await startService(t, playground);
+      const { page, clean } = await openPlayground(t, browser, service.url);
+      await page.getByLabel("token", { exact: true }).fill(token);
+      await page.getByLabel("token", { exact: true }).fill(text);
+      assert.ok((await page.locator("#pasted-error").textContent()).includes(want));
+      assert.ok(await page.locator("#pasted-parts").isHidden());
+      clean();
+    });
+  }
+
+  test("its names are not broken in the middle of a word on a phone", async (t) => {
+    const service = await startService(t, playground);
+    const { page } = await openPlayground(t, browser, service.url, { width: 320 });
+    await openMore(page);
+    for (const [name, value] of [["userKey", "u"], ["cloudRecordingTranscriptOption", "1"], ["telemetryTrackingId", "t"]]) await field(page, name).fill(value);
+    await page.getByRole("button", { name: "Send" }).click();
+    await answered(page, 200);
+    await page.getByLabel("token", { exact: true }).fill(await page.locator("#signature").textContent());
+    // each part of a name, up to its underscore, stands on one line and within its own cell
+    const broken = await page.evaluate(() => {
+      const wrong = [];
+      for (const cell of document.querySelectorAll("th")) {
+        for (const part of cell.childNodes) {
+          if (part.nodeType !== Node.TEXT_NODE) continue;
+          const range = document.createRange();
+          range.selectNode(part);
+          const boxes = [...range.getClientRects()];
+          if (boxes.length !== 1 || boxes[0].right > cell.getBoundingClientRect().right) wrong.push(part.textContent);
+        }
+      }
+      return wrong;
+    });
+    assert.deepEqual(broken, []);
+    assert.ok((await page.locator("th", { hasText: /^user_identity$/ }).count()) === 2);
+    assert.ok((await overflow(page)) <= 0, "the page scrolls sideways");
+  });
+});
+
+test("the page links to what helps when a client can't join", async (t) => {
+  const service = await startService(t, playground);
+  const { page } = await openPlayground(t, browser, service.url);
+  const link = await page.getByRole("link", { name: "When a client can't join" }).getAttribute("href");
+  const { existsSync } = await import("node:fs");
+  assert.ok(existsSync(new URL(`../../${link.split("/blob/main/")[1]}`, import.meta.url)), link);
 });
 
 const claimsOf = (token) => JSON.parse(Buffer.from(token.split(".")[1], "base64url"));

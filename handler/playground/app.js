@@ -127,6 +127,7 @@ function showCode() {
     "  },",
     `  body: JSON.stringify(${JSON.stringify(body(), null, 2).replaceAll("\n", "\n  ")}),`,
     "});",
+    "if (!answer.ok) throw new Error(await answer.text());",
     "const { signature } = await answer.json();",
   ].join("\n");
 }
@@ -215,20 +216,44 @@ function decode(part) {
   return JSON.parse(new TextDecoder().decode(Uint8Array.from(binary, (character) => character.charCodeAt(0))));
 }
 
-let times = []; // functions that say anew how long ago or ahead a time is
+const times = new Map(); // for each table, the functions that say anew how long ago or ahead a time is
+
+// showParts fills a table with the header of a token, and one with its claims.
+function showParts(token, header, claims) {
+  const parts = token.split(".");
+  if (parts.length !== 3) throw new Error(`a token has three parts with dots between, and this has ${parts.length}`);
+  const [first, second] = parts.slice(0, 2).map(decode);
+  for (const [table, part] of [[header, first], [claims, second]]) {
+    times.set(table, []);
+    $(table).replaceChildren(...Object.entries(part).map(([name, value]) => row(name, value, times.get(table))));
+  }
+}
 
 function showToken(signature) {
-  const [header, claims] = signature.split(".").slice(0, 2).map(decode);
   $("signature").textContent = signature;
-  times = [];
-  $("header").replaceChildren(...Object.entries(header).map(([name, value]) => row(name, value)));
-  $("claims").replaceChildren(...Object.entries(claims).map(([name, value]) => row(name, value)));
+  showParts(signature, "header", "claims");
   $("token").hidden = false;
+}
+
+// showPasted shows what is in a token that somebody pastes: the token alone, or an answer or a line of a log that holds it.
+function showPasted() {
+  const text = $("pasted").value.trim();
+  const token = text.match(/[\w-]+\.[\w-]+\.[\w-]*/)?.[0] ?? text;
+  let mistake = "";
+  try {
+    if (text !== "") showParts(token, "pasted-header", "pasted-claims");
+  } catch (error) {
+    mistake = `This is not a token: ${error.message}.`;
+  }
+  $("pasted-error").textContent = mistake;
+  $("pasted").setAttribute("aria-invalid", String(mistake !== ""));
+  $("pasted-parts").hidden = text === "" || mistake !== "";
 }
 
 const verbs = { iat: ["issued", "issued"], exp: ["expired", "expires"] };
 
-function row(name, value) {
+// row makes the row of a claim, and adds to clocks what must be said anew as time passes.
+function row(name, value, clocks) {
   const words = make("small", {}, claimsOf[name] ?? "");
   if (verbs[name]) {
     const tell = () => {
@@ -236,12 +261,19 @@ function row(name, value) {
       words.textContent = `${verbs[name][ahead > 0 ? 1 : 0]} ${inWords(ahead)}, ${new Date(value * 1000).toLocaleString()}`;
     };
     tell();
-    times.push(tell);
+    clocks.push(tell);
   }
-  return make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, JSON.stringify(value), words));
+  return make("tr", {}, make("th", { scope: "row" }, breakable(name)), make("td", {}, JSON.stringify(value), words));
 }
 
-setInterval(() => times.forEach((tell) => tell()), 1000);
+// breakable lets a narrow screen break a name after an underscore, and nowhere else.
+function breakable(name) {
+  const fragment = new DocumentFragment();
+  for (const part of name.split(/(?<=_)/)) fragment.append(part, make("wbr"));
+  return fragment;
+}
+
+setInterval(() => [...times.values()].flat().forEach((tell) => tell()), 1000);
 
 const relative = new Intl.RelativeTimeFormat("en");
 const units = [["second", 1, 90], ["minute", 60, 5400], ["hour", 3600, 129600], ["day", 86400, Infinity]];
@@ -268,6 +300,7 @@ async function copy(button) {
 
 for (const button of document.querySelectorAll("[data-copy]")) button.addEventListener("click", () => copy(button));
 $("form").addEventListener("submit", send);
+$("pasted").addEventListener("input", showPasted);
 try {
   build(await (await fetch("openapi.json")).json());
 } catch (error) {

@@ -91,12 +91,16 @@ func TestSameGeneration(t *testing.T) {
 // TestWatch: what is read counts once two reads in a row agree, and each change is handed on once.
 func TestWatch(t *testing.T) {
 	path := write(t, t.TempDir()+"/file", "one")
-	ticks, seen := make(chan time.Time), make(chan string, 10)
-	read := func() (string, error) { return files.Read(path) }
+	ticks, done, seen := make(chan time.Time), make(chan bool), make(chan string, 10)
+	read := func() (string, error) {
+		defer func() { done <- true }() // the file may change only when it was read
+		return files.Read(path)
+	}
 	go files.Watch(t.Context(), ticks, "one", read, func(text string) { seen <- text }, func(err error) { seen <- "error: " + err.Error() })
 	tick := func(n int) {
 		for range n {
 			ticks <- time.Time{}
+			<-done
 		}
 	}
 	tick(3)
