@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync/atomic"
 
@@ -104,7 +105,7 @@ func (k *apiKeys) run(ctx context.Context, b Background) {
 }
 
 // find compares with every key, in constant time, and so tells nothing by the time it takes.
-func (k *apiKeys) find(_ context.Context, key string) (*Caller, *RefusalError) {
+func (k *apiKeys) find(_ *http.Request, key string) (*Caller, *RefusalError) {
 	hash := sha256.Sum256([]byte(key))
 	var found *apiKey
 	list := *k.list.Load()

@@ -17,7 +17,7 @@ type tokenKind interface {
 	method() *Method
 	// fits says whether the token has this kind's shape. A token that fits no kind is handed to the last one.
 	fits(token string) bool
-	find(ctx context.Context, token string) (*Caller, *RefusalError)
+	find(r *http.Request, token string) (*Caller, *RefusalError)
 	ready() bool
 	run(ctx context.Context, b Background)
 }
@@ -49,7 +49,7 @@ func (b *bearer) authenticate(r *http.Request) (*Caller, *RefusalError) {
 	if i := slices.IndexFunc(b.kinds, func(kind tokenKind) bool { return kind.fits(token) }); i >= 0 {
 		kind = b.kinds[i]
 	}
-	return kind.find(r.Context(), token)
+	return kind.find(r, token)
 }
 
 // maxBearer is the longest bearer token, in bytes: twice what the largest tokens of the usual providers have.

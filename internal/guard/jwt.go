@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -53,7 +54,7 @@ func (v *verifier) run(ctx context.Context, b Background) { v.keys.run(ctx, b) }
 
 // find verifies a token. Its key is looked for before its claims are read: a request that waits for a key holds little
 // memory, and whoever makes one up has us parse no more than its header.
-func (v *verifier) find(ctx context.Context, token string) (*Caller, *RefusalError) {
+func (v *verifier) find(r *http.Request, token string) (*Caller, *RefusalError) {
 	if !v.ready() {
 		return nil, &RefusalError{Reason: KeysUnavailable}
 	}
@@ -61,7 +62,7 @@ func (v *verifier) find(ctx context.Context, token string) (*Caller, *RefusalErr
 	if refusal != nil {
 		return nil, refusal
 	}
-	found, refusal := v.keys.find(ctx, name)
+	found, refusal := v.keys.find(r, name)
 	if refusal != nil {
 		return nil, refusal
 	}

@@ -255,6 +255,7 @@ func TestASkippedKeyIsNewOnce(t *testing.T) {
 		time.Sleep(31 * time.Minute)
 		p.publish(jwk(t, "ec", &ecKey().PublicKey, "ES256", "sig"), with(odd, map[string]any{"kty": "AKP"}))
 		time.Sleep(15 * time.Minute)
+		synctest.Wait()
 		var seen []bool
 		for _, fetch := range fetches {
 			for _, key := range fetch.Skipped {
@@ -265,6 +266,54 @@ func TestASkippedKeyIsNewOnce(t *testing.T) {
 			t.Errorf("known: %v, want %v", seen, want)
 		}
 	})
+}
+
+// TestAWaiterWithABodyEndsWithItsClientToo: net/http doesn't notice that a client has left before the body was read.
+func TestAWaiterWithABodyEndsWithItsClientToo(t *testing.T) {
+	p := newProvider(t)
+	g := verifying(t, p.config())
+	asked, answer := make(chan struct{}), make(chan struct{})
+	p.change(func() {
+		p.answer = func(w http.ResponseWriter, _ *http.Request) {
+			close(asked)
+			<-answer
+			_ = json.NewEncoder(w).Encode(map[string]any{"keys": p.keys})
+		}
+		p.keys = append(p.keys, jwk(t, "new", &ecKey().PublicKey, "ES256", "sig"))
+	})
+	const body = `{"sessionName": "a"}`
+	ended, left := make(chan error), make(chan struct{})
+	service := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, err := g.Authenticate(r)
+		if read, readErr := io.ReadAll(r.Body); r.Header.Get("X-Stays") != "" && (string(read) != body || readErr != nil) {
+			t.Errorf("the body is %q %v", read, readErr)
+		}
+		ended <- err
+	}))
+	t.Cleanup(service.Close)
+	send := func(ctx context.Context, header string) {
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, service.URL, strings.NewReader(body))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		r.Header.Set("Authorization", "Bearer "+sign(t, jwt.SigningMethodES256, ecKey(), map[string]any{"kid": "new"}, p.claims(nil)))
+		r.Header.Set(header, "true")
+		if response, err := http.DefaultClient.Do(r); err == nil {
+			_ = response.Body.Close()
+		}
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	go func() { send(ctx, "X-Leaves"); close(left) }()
+	<-asked
+	leave()
+	<-left
+	wantRefusal(t, <-ended, guard.UnknownKey, "")
+	go send(t.Context(), "X-Stays")
+	close(answer)
+	if err := <-ended; err != nil {
+		t.Errorf("who stays: %v", err)
+	}
 }
 
 func TestAProviderThatIsDownIsAskedAgainAndItsLastGoodKeysStay(t *testing.T) {

@@ -1,7 +1,9 @@
 package guard
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -93,7 +95,7 @@ func (k *keySets) look(name keyName) []issuerKeys {
 
 // find returns the keys of that name. For a name that is not known the key sets are fetched again, and a few requests may
 // wait for that, no longer than their clients do.
-func (k *keySets) find(ctx context.Context, name keyName) ([]issuerKeys, *RefusalError) {
+func (k *keySets) find(r *http.Request, name keyName) ([]issuerKeys, *RefusalError) {
 	if found := k.look(name); found != nil {
 		return found, nil
 	}
@@ -102,7 +104,7 @@ func (k *keySets) find(ctx context.Context, name keyName) ([]issuerKeys, *Refusa
 	}
 	defer k.leave()
 	until := k.ask()
-	for {
+	for ahead := false; ; ahead = true {
 		ended, pending := k.pending(until)
 		if found := k.look(name); found != nil {
 			return found, nil
@@ -111,12 +113,28 @@ func (k *keySets) find(ctx context.Context, name keyName) ([]issuerKeys, *Refusa
 			k.ask() // the fetch that has just ended may have begun before the key was published
 			return nil, k.unknown(name)
 		}
+		if !ahead {
+			readAhead(r)
+		}
 		select {
 		case <-ended:
-		case <-ctx.Done():
+		case <-r.Context().Done():
 			return nil, refuse(UnknownKey, "the client left before the key set was fetched again")
 		}
 	}
+}
+
+// maxAhead is how much of a body is read ahead, in bytes: more than requests for tokens have.
+const maxAhead = 16 << 10
+
+// readAhead reads the request's body, and puts it back to be read again. Only behind the end of the body does net/http
+// notice that the client has left, and end the request's context.
+func readAhead(r *http.Request) {
+	text, _ := io.ReadAll(io.LimitReader(r.Body, maxAhead)) // an error comes again to whoever reads on
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(text), r.Body), r.Body}
 }
 
 // queue lets a request wait, unless many do.
