@@ -196,7 +196,8 @@ func (a *attackers) leaveAll() {
 var errLeaving = errors.New("the attackers leave")
 
 func (a *attackers) dial() (*net.TCPConn, error) {
-	conn, err := net.Dial("tcp", a.host)
+	// an address that no healthy client has, nor a proxy
+	conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).Dial("tcp", a.host)
 	if err != nil {
 		return nil, err
 	}

@@ -125,6 +125,7 @@ func attacks() map[string]hostility {
 		},
 	}
 	maps.Copy(all, slowAttacks())
+	maps.Copy(all, tokenAttacks())
 	return all
 }
 

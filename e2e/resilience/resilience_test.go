@@ -218,13 +218,20 @@ func newClient(connections int) *http.Client {
 }
 
 // ask sends the README's request. A nil error is a token.
-func ask(client *http.Client, url string) (token string, err error) {
+func ask(client *http.Client, url string) (token string, err error) { return askAs(client, url, "") }
+
+// askAs is ask for a user with a token, or for a service whose users sign in at a proxy.
+func askAs(client *http.Client, url, bearer string) (token string, err error) {
 	request, err := http.NewRequest(http.MethodPost, url, strings.NewReader(readme))
 	if err != nil {
 		return "", err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("X-Forwarded-User", "healthy") // for a service whose users sign in at a proxy
+	if bearer != "" {
+		request.Header.Set("Authorization", "Bearer "+bearer)
+	} else {
+		request.Header.Set("X-Forwarded-User", "healthy")
+	}
 	response, err := client.Do(request)
 	if err != nil {
 		return "", err
