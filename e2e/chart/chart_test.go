@@ -330,16 +330,18 @@ func TestRefusals(t *testing.T) {
 		{"misspelt value of the image", []string{"image.tagg=1"}, "at '/image': additional properties 'tagg' not allowed"},
 		{"misspelt variable", []string{"config.TOKEN_TTL=1h"}, "at '/config': additional properties 'TOKEN_TTL' not allowed"},
 		{"variable of the chart", []string{"config.PORT=1"}, "'PORT' not allowed"},
-		{"text for a number", []string{"replicaCount=many"}, "at '/replicaCount': got string, want integer"},
-		{"number for a switch", []string{"ingress.enabled=1"}, "at '/ingress/enabled': got number, want boolean"},
+		{"text for a number", []string{"replicaCount=many"}, "at '/replicaCount': got string, want null or integer"},
+		{"number for a switch", []string{"ingress.enabled=1"}, "at '/ingress/enabled': got number, want null or boolean"},
 		{"kind of Service", []string{"service.type=Headless"}, "at '/service/type': value must be one of"},
 		{"digest", []string{"image.digest=latest"}, "at '/image/digest'"},
 		{"variable set twice", []string{"extraEnv[0].name=PORT"}, "sets PORT itself: take it out of extraEnv"},
 		{"memory limit", []string{"resources.limits.memory=1G"}, `can't derive GOMEMLIMIT from resources.limits.memory "1G"`},
 		{"users' tokens for any audience", []string{"config.AUTH_ISSUER=https://id.example.com"}, "set config.AUTH_AUDIENCE"},
 		{"proxy that anybody could be", []string{"config.AUTH_PROXY_HEADER=X-Forwarded-User"}, "set config.TRUSTED_PROXIES"},
-		{"two policies", []string{"policy=request.role == 0", "config.AUTH_POLICY=request.role == 0"}, "has two policies: set either policy or AUTH_POLICY"},
-		{"audience that would lose digits", []string{"config.AUTH_ISSUER=https://id.example.com", "config.AUTH_AUDIENCE=123456789012345678"}, "at '/config/AUTH_AUDIENCE': got number, want string"},
+		{"two policies", []string{"policy=request.role == 0", "extraEnv[0].name=AUTH_POLICY_FILE"}, "sets AUTH_POLICY_FILE itself"},
+		{"no image", []string{"image.repository="}, "videosdk-auth-endpoint needs an image: set image.repository"},
+		{"misspelt switch of OpenShift", []string{"global.compatibility.openshift.adaptSecurityContexts=force"}, "'adaptSecurityContexts' not allowed"},
+		{"audience that would lose digits", []string{"config.AUTH_ISSUER=https://id.example.com", "config.AUTH_AUDIENCE=123456789012345678"}, "at '/config/AUTH_AUDIENCE': got number, want null or string or array"},
 		{"HTTPRoute without a Gateway", []string{"httpRoute.enabled=true"}, "set httpRoute.parentRefs"},
 	} {
 		for _, helm := range helms {
@@ -395,9 +397,9 @@ func TestVariables(t *testing.T) {
 		"PORT", "ADMIN_PORT", // ports of the container are fixed; service.port is the one that clients see
 		"SHUTDOWN_DELAY", "SHUTDOWN_TIMEOUT", // shutdown gives the grace period too
 		"ZOOM_VIDEO_SDK_KEY", "ZOOM_VIDEO_SDK_SECRET", "ZOOM_VIDEO_SDK_KEY_FILE", "ZOOM_VIDEO_SDK_SECRET_FILE", // credentials
-		"LOG_HASH_KEY",       // logHashKey, as it is a secret
-		"AUTH_API_KEYS_FILE", // apiKeys, from a Secret
-		"AUTH_POLICY_FILE",   // policy, as a ConfigMap of the chart's
+		"LOG_HASH_KEY",                        // logHashKey, as it is a secret
+		"AUTH_API_KEYS_FILE", "AUTH_API_KEYS", // apiKeys, from a Secret
+		"AUTH_POLICY", "AUTH_POLICY_FILE", // policy, as a part of the pods
 	}
 	for _, name := range own {
 		if !slices.Contains(known, name) {
