@@ -40,7 +40,7 @@ func policy(ctx context.Context, args []string) error {
 	}
 	printWarnings(warnings)
 	if !rules.HasPolicy() {
-		return errors.New("policy: there is none; set AUTH_POLICY or AUTH_POLICY_FILE")
+		return errors.New("policy: nothing to ask; set AUTH_POLICY or AUTH_POLICY_FILE")
 	}
 	caller, err := exampleCaller(*method, *subject, *claims)
 	if err != nil {

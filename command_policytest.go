@@ -14,7 +14,7 @@ import (
 )
 
 // errTestsFailed ends the command when a policy answers otherwise than its tests want.
-var errTestsFailed = errors.New("policy test: a policy answers otherwise than its tests want")
+var errTestsFailed = errors.New("policy test: at least one test failed")
 
 // policyTest runs the tests of a file, and prints what differs. It needs no credentials, so that a pipeline can run it.
 func policyTest(ctx context.Context, args []string) error {

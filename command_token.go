@@ -28,7 +28,7 @@ func token(ctx context.Context, args []string) error {
 	case err != nil:
 		return fmt.Errorf("token: %w", err)
 	case flags.NArg() > 1 || flags.NArg() == 1 && !*decode:
-		return errors.New("token: one TOKEN may stand behind --decode, and nothing else")
+		return errors.New("token: give one TOKEN after --decode, and nothing else")
 	}
 	signs := *from == "" && flags.NArg() == 0
 	var c config

@@ -43,7 +43,7 @@ func requestToken(ctx context.Context, url, bearerFile string, properties map[st
 		return "", fmt.Errorf("%s: %w", url, err)
 	}
 	if asked := answer.Request; asked.Method != http.MethodPost {
-		return "", fmt.Errorf("%s redirects to %s, which made a GET of the POST: use that address", request.URL.Redacted(), asked.URL.Redacted())
+		return "", fmt.Errorf("%s redirects to %s, which turned the POST into a GET: use that address", request.URL.Redacted(), asked.URL.Redacted())
 	}
 	var token struct{ Signature string }
 	if answer.StatusCode != http.StatusOK || json.Unmarshal(content, &token) != nil || token.Signature == "" {

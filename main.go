@@ -117,14 +117,14 @@ func warn(log *telemetry.Log, c config) {
 		log.Warn().Msg(warning)
 	}
 	if c.guard.Open() {
-		scope := "any token, a host's too"
+		scope := "any token, even a host's"
 		if c.guard.HasPolicy() {
 			scope = "any token that the policy allows, under any name"
 		}
 		log.Warn().Msg("open: everybody who reaches this endpoint gets " + scope + "; set AUTH_ISSUER, AUTH_API_KEYS_FILE or AUTH_PROXY_HEADER")
 	}
 	if !c.guard.HasPolicy() && slices.ContainsFunc(c.guard.Methods(), func(m *guard.Method) bool { return m.Person }) {
-		log.Warn().Msg("no policy: every user who is signed in gets any token, a host's too; set AUTH_POLICY")
+		log.Warn().Msg("no policy: every user who is signed in can get any token, even a host's; set AUTH_POLICY")
 	}
 	for _, warning := range c.guard.Warnings() {
 		log.Warn().Msg(warning)

@@ -302,7 +302,7 @@ func TestTokenFromAnEndpoint(t *testing.T) {
 	redirect := httptest.NewServer(http.RedirectHandler(s.URL+"/token", http.StatusMovedPermanently))
 	t.Cleanup(redirect.Close)
 	_, stderr, code := run(t, command(t, credentials(), "token", "--from", redirect.URL, "--session-name", "a", "--role", "0"))
-	if want := redirect.URL + " redirects to " + s.URL + "/token, which made a GET of the POST"; code != 1 || !strings.Contains(stderr, want) {
+	if want := redirect.URL + " redirects to " + s.URL + "/token, which turned the POST into a GET"; code != 1 || !strings.Contains(stderr, want) {
 		t.Errorf("a redirect: exit code %d: %s, want %s", code, stderr, want)
 	}
 }
@@ -378,7 +378,7 @@ func TestPolicyCommand(t *testing.T) {
 		{"two parts of three are false", parts, `--subject|alice|--session-name|a|--role|1`, 1, "AUTH_POLICY is false\n  false at line 1, column 1: request.role == 0\n  false at line 2, column 7: size(request.geoRegions) > 0\n"},
 		{"the subject is the claim sub", append([]string{`AUTH_POLICY=caller.subject == "alice" && caller.claims.sub == "alice"`}, users[1:]...), `--subject|alice|--session-name|a|--role|1`, 0, "allowed"},
 		{"the claim sub is the subject", append([]string{`AUTH_POLICY=caller.subject == "alice" && caller.claims.sub == "alice"`}, users[1:]...), `--claims|{"sub":"alice"}|--session-name|a|--role|1`, 0, "allowed"},
-		{"a subject that differs from sub", users, `--subject|bob|--claims|{"sub":"alice"}|--session-name|a|--role|0`, 2, "the subject and the claim sub are one thing, but differ"},
+		{"a subject that differs from sub", users, `--subject|bob|--claims|{"sub":"alice"}|--session-name|a|--role|0`, 2, "the subject and the claim sub must be the same, and they differ"},
 		{"claims of an API key", users, `--method|api_key|--claims|{}|--session-name|a|--role|0`, 2, "only a caller known by jwt has claims"},
 		{"a subject of nobody", users, `--method|none|--subject|x|--session-name|a|--role|0`, 2, "a caller known by none has no subject"},
 		{"a misspelt flag", users, `--sesion-name|a`, 2, "flag provided but not defined"},
@@ -387,7 +387,7 @@ func TestPolicyCommand(t *testing.T) {
 		{"the identity is the caller's", append([]string{"AUTH_IDENTITY_CLAIM=sub", "AUTH_POLICY=request.userIdentity == caller.subject"}, users[1:]...), `--subject|alice|--user-identity|bob|--session-name|a|--role|1`, 0, "allowed"},
 		{"an invalid request", users, `--session-name|a|--role|7`, 2, "the request is invalid, whoever makes it: role must be 0 or 1"},
 		{"a broken policy", []string{"AUTH_POLICY=request.role"}, "", 2, "want an expression that is true or false"},
-		{"no policy", nil, `--session-name|a|--role|1`, 2, "there is none; set AUTH_POLICY"},
+		{"no policy", nil, `--session-name|a|--role|1`, 2, "nothing to ask; set AUTH_POLICY"},
 		{"claims that are no JSON", users, `--claims|x`, 2, "--claims: want a JSON object"},
 		{"another method", users, `--method|x`, 2, "--method: want jwt"},
 		{"something behind the flags", users, `x`, 2, `want flags, not "x"`},
@@ -424,7 +424,7 @@ func TestWarningsAtStart(t *testing.T) {
 		env  []string
 		want []string
 	}{
-		{"open", nil, []string{"open: everybody who reaches this endpoint gets any token, a host's too;"}},
+		{"open", nil, []string{"open: everybody who reaches this endpoint gets any token, even a host's;"}},
 		{"open, with a policy", []string{"AUTH_POLICY=request.role == 0"}, []string{"open: everybody who reaches this endpoint gets any token that the policy allows,"}},
 		{"a misspelt variable", append(keys, "CORS_ALLOW_ORIGIN=https://hidden.example"), []string{"CORS_ALLOW_ORIGIN is not a variable of this service and does nothing; did you mean CORS_ALLOWED_ORIGINS?"}},
 		{"a placeholder", append(keys, "ZOOM_VIDEO_SDK_SECRET=your-secret"), []string{"the Video SDK secret looks like the placeholder"}},
@@ -483,7 +483,7 @@ func TestRotation(t *testing.T) {
 	write("old-key", "old-secret")
 	s := start(t, []string{"PORT=0", "ZOOM_VIDEO_SDK_KEY_FILE=" + dir + "/key", "ZOOM_VIDEO_SDK_SECRET_FILE=" + dir + "/secret"})
 	write("", "half-a-pair")
-	if line := s.Next(t, "credentials not read, those from before stay"); !strings.Contains(line["error_message"].(string), "ZOOM_VIDEO_SDK_KEY_FILE: empty") {
+	if line := s.Next(t, "credentials not read; the ones from before stay in use"); !strings.Contains(line["error_message"].(string), "ZOOM_VIDEO_SDK_KEY_FILE: empty") {
 		t.Errorf("line %v", line)
 	}
 	write(testKey, testSecret)
@@ -546,7 +546,7 @@ func TestTokenCommand(t *testing.T) {
 		{"a token without credentials to sign with", "ZOOM_VIDEO_SDK_KEY: empty", 1, nil, []string{"--session-name", "a", "--role", "0"}},
 		{"settings of the server alone", `eyJ`, 0, credentials("AUTH_ISSUER=hidden", "BODY_LIMIT=hidden"), []string{"--session-name", "a", "--role", "0"}},
 		{"no flag of ours", "flag provided but not defined", 1, credentials(), []string{"--rol", "2"}},
-		{"something behind the flags", "one TOKEN may stand behind --decode", 1, credentials(), []string{token}},
+		{"something behind the flags", "give one TOKEN after --decode", 1, credentials(), []string{token}},
 		{"help", "-session-name", 0, nil, []string{"--help"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

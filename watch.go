@@ -39,7 +39,7 @@ func reload(log *telemetry.Log, what string, count func(error)) func(error) {
 	return func(err error) {
 		count(err)
 		if err != nil {
-			log.Error().Err(err).Msg(what + " not read, those from before stay")
+			log.Error().Err(err).Msg(what + " not read; the ones from before stay in use")
 			return
 		}
 		log.Info().Msg(what + " read")
@@ -58,17 +58,17 @@ func keySetFetched(o *observability, ready func() bool) func(guard.KeySetFetch) 
 			if key.Reason == guard.KeyUse { // a key for encryption is nothing odd
 				level = zerolog.InfoLevel
 			}
-			o.log.WithLevel(level).Str("issuer", f.Source).Str("key", key.String()).Msg("key skipped, the others of its key set are used")
+			o.log.WithLevel(level).Str("issuer", f.Source).Str("key", key.String()).Msg("key skipped; the other keys of its key set are used")
 		}
 		switch {
 		case f.Err == nil:
 			o.log.Info().Str("issuer", f.Source).Msg("key set read")
 		case !f.First:
-			o.log.Error().Str("issuer", f.Source).Err(f.Err).Msg("key set not read, the keys from before stay")
+			o.log.Error().Str("issuer", f.Source).Err(f.Err).Msg("key set not read; the keys from before stay in use")
 		case ready():
-			o.log.Error().Str("issuer", f.Source).Err(f.Err).Msg("key set not read, and there was none before: users of this issuer are refused")
+			o.log.Error().Str("issuer", f.Source).Err(f.Err).Msg("key set not read, and no earlier one is there: users of this issuer are refused")
 		default:
-			o.log.Error().Str("issuer", f.Source).Err(f.Err).Msg("key set not read, and there was none before: the service is not ready")
+			o.log.Error().Str("issuer", f.Source).Err(f.Err).Msg("key set not read, and no earlier one is there: the service is not ready")
 		}
 	}
 }

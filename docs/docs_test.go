@@ -94,11 +94,11 @@ func TestLinks(t *testing.T) {
 }
 
 var (
-	block      = regexp.MustCompile("(?ms)^ *```(sh|ini)\n(.*?)^ *```$")
-	comment    = regexp.MustCompile(`\s+# .*$`)
-	serves     = regexp.MustCompile(`(^| )go run \.$`)
-	signature  = regexp.MustCompile(`"signature":"([^"]+)"`)
-	apiKey     = regexp.MustCompile(`vsk_[\w-]{20,}`)
+	block     = regexp.MustCompile("(?ms)^ *```(sh|ini)\n(.*?)^ *```$")
+	comment   = regexp.MustCompile(`\s+# .*$`)
+	serves    = regexp.MustCompile(`(^| )go run \.$`)
+	signature = regexp.MustCompile(`"signature":"([^"]+)"`)
+	apiKey    = regexp.MustCompile(`vsk_[\w-]{20,}`)
 )
 
 // terminal is where somebody types what the README says. What they would fill in is filled in from what came before.

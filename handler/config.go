@@ -18,7 +18,7 @@ import (
 type Config struct {
 	Port            uint16        `default:"4000"  desc:"the port that serves tokens; 0 takes a free one" envconfig:"PORT"`
 	AdminPort       *uint16       `desc:"a port for metrics, which then leave PORT, and for health, which answers on both" envconfig:"ADMIN_PORT"`
-	Host            string        `desc:"the address of this machine that both ports listen on, such as 127.0.0.1; without it all" envconfig:"HOST"`
+	Host            string        `desc:"the address of this machine that both ports listen on, such as 127.0.0.1; without it, all addresses" envconfig:"HOST"`
 	Metrics         bool          `default:"true"   desc:"false serves no metrics, where PORT is public and the only port" envconfig:"METRICS"`
 	TokenPath       string        `default:"/"      desc:"the path of the token route" envconfig:"TOKEN_PATH"`
 	Origins         Origins       `default:"*"      desc:"the web origins that may read answers, comma-separated, or * for all; https://*.example.com is every subdomain" envconfig:"CORS_ALLOWED_ORIGINS"`

@@ -152,7 +152,7 @@ func TestErrors(t *testing.T) {
 	}{
 		{
 			"type and rule errors in one answer", "POST", "/token", nil, `{"role":"host","userIdentity":7,"expirationSeconds":60}`, 400,
-			`{"errors":[{"property":"role","reason":"must be 0 or 1, got a string that is no whole number"},` +
+			`{"errors":[{"property":"role","reason":"must be 0 or 1, got a string that is not a whole number"},` +
 				`{"property":"sessionName","reason":"must be a string of 1 to 200 characters, got nothing"},` +
 				`{"property":"expirationSeconds","reason":"must be a whole number from 1800 to 172800, got a number out of range"},` +
 				`{"property":"userIdentity","reason":"must be a string of at most 36 characters, got a number"}]}`,

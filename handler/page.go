@@ -83,7 +83,7 @@ func (p *page) describe() object {
 // The errors are for an app whose POST became a GET on the way: it finds them where every answer without a token has them.
 func aboutPage(tokenPath string) *page {
 	return newPage("What this endpoint is", mediaJSON, object{
-		{"errors", one("method", "must be POST to get a token, and this request came as GET: a redirect, such as from http to https, makes a GET of a POST")},
+		{"errors", one("method", "must be POST to get a token, and this request came as GET: a redirect, such as from http to https, turns a POST into a GET")},
 		{"about", "This endpoint signs tokens for Zoom Video SDK apps. Ask for one with the request below."},
 		{"request", object{{"method", http.MethodPost}, {"path", tokenPath}, {"body", exampleRequest}}},
 		{"openapi", descriptionPath},

@@ -186,7 +186,7 @@ func (i *Inspection) judgeNames(claims map[string]json.RawMessage) {
 		}
 	}
 	if !jsontext.Value(i.Claims).IsValid() {
-		i.warn("a claim stands twice, or has text that is not UTF-8: who reads the token may take either")
+		i.warn("a claim is there twice, or has text that is not UTF-8: readers of the token may differ in what they take")
 	}
 }
 

@@ -190,7 +190,7 @@ func TestInspectAsAWhole(t *testing.T) {
 	}
 	t.Run("a claim twice", func(t *testing.T) {
 		seen, err := signer.Inspect(raw(t, header, `{"role_type":0,`+claims), credentials, clock)
-		if err != nil || len(seen.Warnings) != 1 || !strings.Contains(seen.Warnings[0], "a claim stands twice") {
+		if err != nil || len(seen.Warnings) != 1 || !strings.Contains(seen.Warnings[0], "a claim is there twice") {
 			t.Errorf("%q, %v", seen.Warnings, err)
 		}
 	})

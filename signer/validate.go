@@ -173,7 +173,7 @@ func (p *Property) checkInteger(v *Value) (claim, *Violation) {
 		// the whole string must be the number: a typing mistake ("1abc") must not become a host
 		n, err := strconv.Atoi(v.String)
 		if err != nil && !errors.Is(err, strconv.ErrRange) {
-			return claim{}, p.violation(RuleType, "a string that is no whole number")
+			return claim{}, p.violation(RuleType, "a string that is not a whole number")
 		}
 		if n < p.Min || n > p.Max {
 			return claim{}, p.violation(RuleRange, "a number out of range")

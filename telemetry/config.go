@@ -16,9 +16,9 @@ import (
 // OpenTelemetry themselves: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS, ….
 type Config struct {
 	LogLevel   zerolog.Level `default:"info" desc:"debug, info, warn or error; health and metrics requests are logged at debug" envconfig:"LOG_LEVEL"`
-	LogFormat  string        `desc:"json or text; without it json, and text on a terminal" envconfig:"LOG_FORMAT"`
-	LogClient  string        `default:"full" desc:"full, hashed or none: how the log and the spans have the addresses of clients; hashed needs LOG_HASH_KEY" envconfig:"LOG_CLIENT_ADDRESS"`
-	LogHashKey secret.Text   `desc:"a key of at least 16 characters; with it the log has keyed hashes in place of session names, identities and user keys" envconfig:"LOG_HASH_KEY"`
+	LogFormat  string        `desc:"json or text; without it text on a terminal, and json elsewhere" envconfig:"LOG_FORMAT"`
+	LogClient  string        `default:"full" desc:"full, hashed or none: how client addresses appear in the log and the spans; hashed needs LOG_HASH_KEY" envconfig:"LOG_CLIENT_ADDRESS"`
+	LogHashKey secret.Text   `desc:"a key of at least 16 characters; with it the log has keyed hashes instead of session names, identities and user keys" envconfig:"LOG_HASH_KEY"`
 
 	TracesExporter string `desc:"otlp or none; without it otlp where an endpoint is set, else none" envconfig:"OTEL_TRACES_EXPORTER"`
 	Endpoint       string `desc:"the URL of the OTLP collector" envconfig:"OTEL_EXPORTER_OTLP_ENDPOINT"`

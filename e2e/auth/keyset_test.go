@@ -146,7 +146,7 @@ func TestTheLastGoodKeysOutliveTheProvider(t *testing.T) {
 				t.Errorf("/readyz is %d", status)
 			}
 			s.Line(t, func(l servicetest.Line) bool {
-				return l["severity"] == "ERROR" && l["message"] == "key set not read, the keys from before stay"
+				return l["severity"] == "ERROR" && l["message"] == "key set not read; the keys from before stay in use"
 			})
 
 			c.fix(t, p)

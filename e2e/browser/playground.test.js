@@ -21,13 +21,13 @@ const broken = [
   ["userKey", "a".repeat(37), "must be a string of at most 36 characters", "got 37"],
   ["sessionKey", "a".repeat(37), "must be a string of at most 36 characters", "got 37"],
   ["geoRegions", "US,XX", "must be a comma-separated string or an array of strings, each one of AU BR CA CN DE HK IN JP MX NL SG US", "got another region"],
-  ["cloudRecordingOption", "1abc", "must be 0 or 1", "got a string that is no whole number"],
+  ["cloudRecordingOption", "1abc", "must be 0 or 1", "got a string that is not a whole number"],
   ["cloudRecordingElection", "-1", "must be 0 or 1", "got a number out of range"],
   ["cloudRecordingTranscriptOption", "3", "must be a whole number from 0 to 2", "got a number out of range"],
   ["telemetryTrackingId", "a".repeat(201), "must be a string of at most 200 characters", "got 201"],
-  ["videoWebRtcMode", "1.0", "must be 0 or 1", "got a string that is no whole number"],
-  ["audioWebRtcMode", " 1", "must be 0 or 1", "got a string that is no whole number"],
-  ["audioCompatibleMode", "0x1", "must be 0 or 1", "got a string that is no whole number"],
+  ["videoWebRtcMode", "1.0", "must be 0 or 1", "got a string that is not a whole number"],
+  ["audioWebRtcMode", " 1", "must be 0 or 1", "got a string that is not a whole number"],
+  ["audioCompatibleMode", "0x1", "must be 0 or 1", "got a string that is not a whole number"],
 ];
 
 // besideItsField checks that an error stands below its own input, can be seen whole, and is tied to it for a screen reader.

@@ -38,7 +38,7 @@ func NewCaller(m *Method, subject string, claims map[string]any) (*Caller, error
 	case sent && (!isText || text == ""):
 		return nil, errors.New("the claim sub must be text, and not empty")
 	case sent && subject != "" && subject != text:
-		return nil, errors.New("the subject and the claim sub are one thing, but differ")
+		return nil, errors.New("the subject and the claim sub must be the same, and they differ")
 	case sent:
 		subject = text
 	}

@@ -18,7 +18,7 @@ func ParseClaims(text []byte) (map[string]any, error) {
 		return nil, errors.New("want a JSON object")
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("want one JSON object and nothing behind it")
+		return nil, errors.New("want one JSON object and nothing after it")
 	}
 	exactNumbers(claims)
 	return claims, nil

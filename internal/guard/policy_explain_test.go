@@ -51,7 +51,7 @@ func TestNewCaller(t *testing.T) {
 		{"a user by subject", guard.JWT, "alice", nil, "alice", ""},
 		{"a user by sub", guard.JWT, "", map[string]any{"sub": "alice"}, "alice", ""},
 		{"a user by both", guard.JWT, "alice", map[string]any{"sub": "alice"}, "alice", ""},
-		{"two users", guard.JWT, "bob", map[string]any{"sub": "alice"}, "", "the subject and the claim sub are one thing, but differ"},
+		{"two users", guard.JWT, "bob", map[string]any{"sub": "alice"}, "", "the subject and the claim sub must be the same, and they differ"},
 		{"sub that is a number", guard.JWT, "", map[string]any{"sub": int64(7)}, "", "the claim sub must be text, and not empty"},
 		{"empty sub", guard.JWT, "alice", map[string]any{"sub": ""}, "", "the claim sub must be text, and not empty"},
 		{"an API key", guard.APIKey, "backend", nil, "backend", ""},
