@@ -75,11 +75,12 @@ func (c Clients) Attack(ctx context.Context, dial func() (net.Conn, error), arri
 	all.Wait()
 }
 
-// outcome waits for an answer.
+// outcome waits for an answer, and then on until the service ends the connection or the client had enough.
 func outcome(ctx context.Context, conn net.Conn, hold time.Duration) string {
 	_ = conn.SetReadDeadline(time.Now().Add(hold))
 	defer context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Now()) })()
-	answer, err := http.ReadResponse(bufio.NewReaderSize(conn, 512), nil)
+	from := bufio.NewReaderSize(conn, 512)
+	answer, err := http.ReadResponse(from, nil)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return Held
@@ -87,6 +88,8 @@ func outcome(ctx context.Context, conn net.Conn, hold time.Duration) string {
 		return Cut
 	}
 	defer answer.Body.Close()
+	_, _ = io.Copy(io.Discard, answer.Body)
+	_, _ = io.Copy(io.Discard, from)
 	return strconv.Itoa(answer.StatusCode)
 }
 
