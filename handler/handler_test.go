@@ -100,7 +100,7 @@ func requests(log *telemetry.Log) *telemetry.Requests {
 func newHandler(t testing.TB, s signer.Signer, variables ...string) (*handler.Handler, *bytes.Buffer) {
 	t.Helper()
 	log := new(bytes.Buffer)
-	logger := telemetry.NewLog(telemetry.Config{LogLevel: zerolog.DebugLevel, LogFormat: "json"}, zerolog.SyncWriter(log), nil)
+	logger := telemetry.NewLog(telemetry.Config{LogLevel: telemetry.Level(zerolog.DebugLevel), LogFormat: "json"}, zerolog.SyncWriter(log), nil)
 	c := config(t, variables...)
 	return handler.New(c, newGuard(t), s, requests(logger), http.NotFoundHandler(), logger), log
 }

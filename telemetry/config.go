@@ -6,7 +6,9 @@ import (
 	"errors"
 	"math"
 	"net/url"
+	"strings"
 
+	"videosdk-auth-endpoint/internal/env"
 	"videosdk-auth-endpoint/internal/secret"
 
 	"github.com/rs/zerolog"
@@ -15,10 +17,10 @@ import (
 // Config is what the environment sets of the service's telemetry. The SDK and the exporter read the other variables of
 // OpenTelemetry themselves: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS, ….
 type Config struct {
-	LogLevel   zerolog.Level `default:"info" desc:"debug, info, warn or error; health and metrics requests are logged at debug" envconfig:"LOG_LEVEL"`
-	LogFormat  string        `desc:"json or text; without it text on a terminal, and json elsewhere" envconfig:"LOG_FORMAT"`
-	LogClient  string        `default:"full" desc:"full, hashed or none: how client addresses appear in the log and the spans; hashed needs LOG_HASH_KEY" envconfig:"LOG_CLIENT_ADDRESS"`
-	LogHashKey secret.Text   `desc:"a key of at least 16 characters; with it the log has keyed hashes instead of session names, identities and user keys" envconfig:"LOG_HASH_KEY"`
+	LogLevel   Level       `default:"info" desc:"debug, info, warn or error; health and metrics requests are logged at debug" envconfig:"LOG_LEVEL"`
+	LogFormat  string      `desc:"json or text; without it text on a terminal, and json elsewhere" envconfig:"LOG_FORMAT"`
+	LogClient  string      `default:"full" desc:"full, hashed or none: how client addresses appear in the log and the spans; hashed needs LOG_HASH_KEY" envconfig:"LOG_CLIENT_ADDRESS"`
+	LogHashKey secret.Text `desc:"a key of at least 16 characters; with it the log has keyed hashes instead of session names, identities and user keys" envconfig:"LOG_HASH_KEY"`
 
 	TracesExporter string `desc:"otlp or none; without it otlp where an endpoint is set, else none" envconfig:"OTEL_TRACES_EXPORTER"`
 	Endpoint       string `desc:"the URL of the OTLP collector" envconfig:"OTEL_EXPORTER_OTLP_ENDPOINT"`
@@ -27,6 +29,20 @@ type Config struct {
 	TracesProtocol string `desc:"the same, for traces alone" envconfig:"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"`
 	Disabled       bool   `default:"false" desc:"true turns tracing off, whatever else is set" envconfig:"OTEL_SDK_DISABLED"`
 	QueueSize      uint32 `default:"2048" desc:"how many spans may wait for the collector; more are dropped and counted" envconfig:"OTEL_BSP_MAX_QUEUE_SIZE"`
+}
+
+// Level is the least that lines must matter to be written.
+type Level zerolog.Level
+
+// Decode reads a level. It is the envconfig.Decoder: zerolog's own knows levels by the words that lines have for them.
+func (l *Level) Decode(text string) error {
+	for level, name := range []string{zerolog.DebugLevel: "debug", zerolog.InfoLevel: "info", zerolog.WarnLevel: "warn", zerolog.ErrorLevel: "error"} {
+		if strings.EqualFold(text, name) {
+			*l = Level(level)
+			return nil
+		}
+	}
+	return env.Mistake("want debug, info, warn or error")
 }
 
 const (
@@ -51,9 +67,6 @@ func (c *Config) Validate() error {
 		if value != "" && value != a && value != b {
 			mistakes = append(mistakes, errors.New(variable+": want "+a+" or "+b))
 		}
-	}
-	if c.LogLevel < zerolog.DebugLevel || c.LogLevel > zerolog.ErrorLevel {
-		mistakes = append(mistakes, errors.New("LOG_LEVEL: want debug, info, warn or error"))
 	}
 	oneOf("LOG_FORMAT", c.LogFormat, "json", "text")
 	oneOf("OTEL_TRACES_EXPORTER", c.TracesExporter, "otlp", "none")

@@ -33,7 +33,7 @@ func NewLog(c Config, w io.Writer, destination *os.File) *Log {
 	if !JSON(c.LogFormat, destination) {
 		w = zerolog.ConsoleWriter{Out: w, NoColor: !isTerminal(destination), TimeFormat: time.TimeOnly}
 	}
-	lines := zerolog.New(w).Level(c.LogLevel).Hook(zerolog.HookFunc(addTrace)).With().Timestamp().Logger()
+	lines := zerolog.New(w).Level(zerolog.Level(c.LogLevel)).Hook(zerolog.HookFunc(addTrace)).With().Timestamp().Logger()
 	return &Log{lines, []byte(c.LogHashKey), c.LogClient}
 }
 

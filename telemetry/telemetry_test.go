@@ -17,6 +17,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/rs/zerolog"
 	"go.opentelemetry.io/otel/trace"
 
 	"videosdk-auth-endpoint/internal/guard"
@@ -564,6 +565,21 @@ func TestLinesArriveInOrder(t *testing.T) {
 	}
 	if _, _ = l.Write([]byte("late")); testutil.ToFloat64(l) != 1 {
 		t.Error("a line after Close is not counted")
+	}
+}
+
+// TestLevels: the words of LOG_LEVEL are not those that lines have.
+func TestLevels(t *testing.T) {
+	for word, want := range map[string]zerolog.Level{"debug": zerolog.DebugLevel, "info": zerolog.InfoLevel, "warn": zerolog.WarnLevel, "error": zerolog.ErrorLevel, "WARN": zerolog.WarnLevel} {
+		var level telemetry.Level
+		if err := level.Decode(word); err != nil || zerolog.Level(level) != want {
+			t.Errorf("%s: %v, %v", word, zerolog.Level(level), err)
+		}
+	}
+	for _, word := range []string{"warning", "trace", "fatal", "1", ""} {
+		if err := new(telemetry.Level).Decode(word); err == nil {
+			t.Errorf("%q is a level", word)
+		}
 	}
 }
 

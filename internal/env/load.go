@@ -23,7 +23,6 @@ var hints = map[string]Mistake{
 	"uint16":        "want a port number from 0 to 65535",
 	"*uint16":       "want a port number from 0 to 65535",
 	"bool":          "want true or false",
-	"zerolog.Level": "want debug, info, warn or error",
 }
 
 // Load fills spec, a pointer to a struct with envconfig's tags, from the environment. It names every variable that can't
