@@ -121,12 +121,13 @@ func eventually(t *testing.T, what string, ask func() bool) {
 	servicetest.Eventually(t, 30*time.Second, what, ask)
 }
 
-// requests are of every kind: tokens for a host and a participant, a broken rule, and no JSON.
+// requests are of every kind: tokens for a host and a participant, broken rules, no JSON, and a misnamed property.
 var requests = []string{
 	`{"sessionName":"hidden-session","role":1,"userIdentity":"hidden-user"}`,
 	`{"sessionName":"hidden-session","role":0}`,
 	`{"sessionName":"","role":7,"userIdentity":null,"geoRegions":"EU","expirationSeconds":1}`,
 	`{"sessionName":`,
+	`{"sessionName":"hidden-session","role":1,"geo_regions":"US"}`,
 }
 
 // mixedLoad sends requests of every kind, some with a sampled trace of the client's, until the context ends.

@@ -21,8 +21,8 @@ import (
 // promQL is a running Prometheus that scrapes services every second and evaluates the chart's rules.
 type promQL struct{ url string }
 
-// startPrometheus scrapes a service for each namespace, as two pods of the release auth, and what kube-state-metrics would say
-// about them. What an alert waits for is shortened, and nothing depends on how fast the machine is.
+// startPrometheus scrapes a service for each namespace, as two pods of the release auth, and what kube-state-metrics
+// would say about them. What an alert waits for is shortened, and nothing depends on how fast the machine is.
 func startPrometheus(t *testing.T, services map[string]*servicetest.Service, data string) *promQL {
 	t.Helper()
 	rules, err := os.ReadFile(chart + "/files/rules.yaml")
@@ -38,8 +38,11 @@ func startPrometheus(t *testing.T, services map[string]*servicetest.Service, dat
 			for _, port := range []string{"http", "metrics"} {
 				fmt.Fprintf(&targets, discovered, strings.TrimPrefix(service.Admin, "http://"), namespace, pod, port)
 			}
-			for _, resource := range []string{`requests{resource="cpu",`, `limits{resource="cpu",`, `limits{resource="memory",`} {
-				fmt.Fprintf(&limits, "kube_pod_container_resource_%snamespace=%q,pod=%q,container=\"videosdk-auth-endpoint\"} 1\n", resource, namespace, pod)
+			for _, resource := range []string{
+				`requests{resource="cpu",`, `limits{resource="cpu",`, `limits{resource="memory",`,
+			} {
+				fmt.Fprintf(&limits, "kube_pod_container_resource_%snamespace=%q,pod=%q,container=\"videosdk-auth-endpoint\"} 1\n",
+					resource, namespace, pod)
 			}
 		}
 	}
@@ -48,6 +51,8 @@ func startPrometheus(t *testing.T, services map[string]*servicetest.Service, dat
 		_, _ = io.WriteString(w, limits.String())
 	}))
 	t.Cleanup(kubernetes.Close)
+	discovery := "    static_configs:\n" + targets.String()
+	scrape := strings.Replace(documented(t), "    kubernetes_sd_configs: [{role: pod}]\n", discovery, 1)
 	dir := t.TempDir()
 	for name, content := range map[string]string{"rules.yaml": patient, "prometheus.yaml": fmt.Sprintf(`
 global: {scrape_interval: 1s, evaluation_interval: 1s}
@@ -55,7 +60,7 @@ rule_files: [rules.yaml]
 %s
   - job_name: kube-state-metrics
     static_configs: [{targets: [%s]}]
-`, strings.Replace(documented(t), "    kubernetes_sd_configs: [{role: pod}]\n", "    static_configs:\n"+targets.String(), 1), strings.TrimPrefix(kubernetes.URL, "http://"))} {
+`, scrape, strings.TrimPrefix(kubernetes.URL, "http://"))} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +150,8 @@ func testRules(t *testing.T, p *promQL) {
 			if rule.Health != "ok" {
 				t.Errorf("%s: %s %s", rule.Name, rule.Health, rule.LastError)
 			}
-			if rule.Type == "recording" && len(p.query(t, rule.Name+`{namespace="healthy",app_kubernetes_io_instance="auth"}`)) == 0 {
+			own := rule.Name + `{namespace="healthy",app_kubernetes_io_instance="auth"}`
+			if rule.Type == "recording" && len(p.query(t, own)) == 0 {
 				t.Errorf("%s records nothing", rule.Name)
 			}
 		}
@@ -155,11 +161,14 @@ func testRules(t *testing.T, p *promQL) {
 	}
 }
 
-// testHistograms: an exemplar leads to the trace that the client sent, and native histograms come beside the classic ones.
+// testHistograms: an exemplar leads to the trace that the client sent, and native histograms come beside the classic
+// ones.
 func testHistograms(t *testing.T, p *promQL) {
 	path := "/api/v1/query_exemplars?query=http_server_request_duration_seconds_bucket&start=0&end=9999999999"
-	eventually(t, "exemplars", func() bool { return strings.Contains(get(t, p.url+path), `"trace_id":"000000000000000000000000`) })
-	native := `histogram_count(http_server_request_duration_seconds{namespace="healthy",http_response_status_code="200",http_route="/"}) > 0`
+	trace := `"trace_id":"000000000000000000000000`
+	eventually(t, "exemplars", func() bool { return strings.Contains(get(t, p.url+path), trace) })
+	series := `http_server_request_duration_seconds{namespace="healthy",http_response_status_code="200",http_route="/"}`
+	native := "histogram_count(" + series + ") > 0"
 	eventually(t, "native histograms", func() bool { return len(p.query(t, native)) == 2 })
 }
 

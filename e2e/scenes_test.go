@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,15 +48,23 @@ func stage(t *testing.T) *promQL {
 		return name
 	}
 	key, secret := write("key", "a-key"), write("secret", "a-secret")
-	keys := write("keys", "backend "+strings.Repeat("ab", 32)+"\n")
+	keys, policy := write("keys", "backend "+strings.Repeat("ab", 32)+"\n"), write("policy", "true")
+	scraped := make(chan struct{})
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		<-scraped // or Prometheus would not see that the counter moves
+		_, _ = io.WriteString(w, keySet)
+	}))
+	t.Cleanup(provider.Close)
 	nobody := fmt.Sprintf("http://127.0.0.1:%d", freePort(t))
 	services := map[string]*servicetest.Service{
-		"idle":    startService(t),
-		"healthy": startService(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+startCollector(t).http, "GOMEMLIMIT=100MiB"),
-		"down":    startService(t, "AUTH_JWKS_URL="+nobody, "AUTH_AUDIENCE=test"),
-		"gone":    startService(t),
-		"unread": startService(t, "ZOOM_VIDEO_SDK_KEY=", "ZOOM_VIDEO_SDK_SECRET=", "ZOOM_VIDEO_SDK_KEY_FILE="+key, "ZOOM_VIDEO_SDK_SECRET_FILE="+secret,
-			"AUTH_API_KEYS_FILE="+keys),
+		"idle": startService(t),
+		"healthy": startService(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+startCollector(t).http, "GOMEMLIMIT=100MiB",
+			"CORS_ALLOWED_ORIGINS=https://app.example.com"),
+		"down": startService(t, "AUTH_JWKS_URL="+nobody, "AUTH_AUDIENCE=test"),
+		"gone": startService(t),
+		"unread": startService(t, "ZOOM_VIDEO_SDK_KEY=", "ZOOM_VIDEO_SDK_SECRET=", "ZOOM_VIDEO_SDK_KEY_FILE="+key,
+			"ZOOM_VIDEO_SDK_SECRET_FILE="+secret, "AUTH_API_KEYS_FILE="+keys, "AUTH_POLICY_FILE="+policy,
+			"AUTH_JWKS_URL="+provider.URL, "AUTH_AUDIENCE=test"),
 		"untraced": startService(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+nobody),
 	}
 	p := startPrometheus(t, services, history(t))
@@ -62,11 +73,14 @@ func stage(t *testing.T) *promQL {
 	}
 	// by then each has been seen
 	for namespace := range services {
-		eventually(t, namespace+" is scraped", func() bool { return len(p.query(t, `videosdk_ready{namespace="`+namespace+`"}`)) == 2 })
+		ready := `videosdk_ready{namespace="` + namespace + `"}`
+		eventually(t, namespace+" is scraped", func() bool { return len(p.query(t, ready)) == 2 })
 	}
+	close(scraped)
 	services["gone"].Kill()
 	write("secret", "")
 	write("keys", "not a line of the file\n")
+	write("policy", "caller.")
 	return p
 }
 
@@ -80,7 +94,11 @@ func load(t *testing.T, url string) {
 		defer close(ended)
 		for i := 0; ctx.Err() == nil; i++ {
 			body := requests[i%len(requests)]
-			header := map[string]string{"traceparent": fmt.Sprintf("00-%032x-%016x-01", i+1, 1), "Authorization": "Bearer " + unknownToken}
+			header := map[string]string{
+				"traceparent":   fmt.Sprintf("00-%032x-%016x-01", i+1, 1),
+				"Authorization": "Bearer " + unknownToken,
+				"Origin":        "https://app." + []string{"example.com", "example.org"}[i%2],
+			}
 			_, _ = post(ctx, url, body, header)
 			select {
 			case <-tick.C:
@@ -98,8 +116,12 @@ func load(t *testing.T, url string) {
 // unknownToken is read as far as the key that it names.
 const unknownToken = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImEifQ.e30.AAAA" //nolint:gosec // it opens nothing
 
-// history is what Prometheus recorded in the three days before: ten requests a second, all good but for two bad hours of the
-// namespace that is down. Nobody has used the idle one.
+// keySet has a key that can be used, and one that can't.
+const keySet = `{"keys": [{"kty": "EC", "crv": "P-256", "kid": "b", "x": "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY",
+	"y": "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU"}, {"kty": "EC", "kid": "c", "crv": "P-256", "x": "AA", "y": "AA"}]}`
+
+// history is what Prometheus recorded in the three days before: ten requests a second, all good but for two bad hours
+// of the namespace that is down. Nobody has used the idle one.
 func history(t *testing.T) string {
 	t.Helper()
 	var text strings.Builder
@@ -116,7 +138,8 @@ func history(t *testing.T) string {
 		for _, scene := range scenes {
 			namespace := scene.namespaces[len(scene.namespaces)-1]
 			for ago := 72 * time.Hour; ago > 0; ago -= time.Minute {
-				fmt.Fprintf(&text, "%s{namespace=%q,app_kubernetes_io_instance=\"auth\"} %d %d\n", name, namespace, rate(namespace, ago), now.Add(-ago).Unix())
+				fmt.Fprintf(&text, "%s{namespace=%q,app_kubernetes_io_instance=\"auth\"} %d %d\n",
+					name, namespace, rate(namespace, ago), now.Add(-ago).Unix())
 			}
 		}
 	}
@@ -125,7 +148,8 @@ func history(t *testing.T) string {
 	if err := os.WriteFile(dir+"/history", []byte(text.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), bin+"/promtool", "tsdb", "create-blocks-from", "openmetrics", dir+"/history", dir+"/data")
+	promtool := []string{"tsdb", "create-blocks-from", "openmetrics", dir + "/history", dir + "/data"}
+	cmd := exec.CommandContext(t.Context(), bin+"/promtool", promtool...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -157,12 +181,16 @@ func readDashboard(t *testing.T) []sdk.Panel {
 
 // fill puts in what Grafana would put in for its variables.
 func fill(expr string, namespaces []string) string {
-	return strings.NewReplacer("$__rate_interval", "10s", "$__range", "1m", "$namespace", strings.Join(namespaces, "|"), "$release", ".*").Replace(expr)
+	chosen := strings.Join(namespaces, "|")
+	variables := []string{"$__rate_interval", "10s", "$__range", "1m", "$namespace", chosen, "$release", ".*"}
+	return strings.NewReplacer(variables...).Replace(expr)
 }
 
-// TestQueries: in front of all scenes at once, every query of every panel has an answer, but for those that have one only when
-// something is broken that can't be broken here.
-func TestQueries(t *testing.T) {
+// unseen are the panels about what can't be brought about here. They have nothing to show, and say so.
+var unseen = []string{"Signing errors", "Log lines dropped", "Connections of slow clients closed"}
+
+// TestDashboard: in front of all scenes at once, every query of every panel has an answer.
+func TestDashboard(t *testing.T) {
 	p := stage(t)
 	namespaces := []string{"idle", "healthy", "down", "gone", "unread", "untraced"}
 	for _, panel := range readDashboard(t) {
@@ -174,7 +202,7 @@ func TestQueries(t *testing.T) {
 			name := *panel.Title + " " + *query.RefId
 			t.Run(name, func(t *testing.T) {
 				expr := fill(query.Expr, namespaces)
-				if *panel.Title == "Signing errors" || *panel.Title == "Log lines dropped" {
+				if slices.Contains(unseen, *panel.Title) {
 					if found := p.query(t, expr); len(found) > 0 {
 						t.Errorf("%v", found)
 					}
@@ -186,10 +214,61 @@ func TestQueries(t *testing.T) {
 			})
 		}
 	}
+	t.Run("every metric", func(t *testing.T) { testEveryMetric(t, p) })
+	t.Run("runbooks", func(t *testing.T) { testRunbooks(t, p) })
 	t.Run("scenes", func(t *testing.T) { testScenes(t, p) })
 	t.Run("colors", func(t *testing.T) { testColors(t, p) })
 	t.Run("rules", func(t *testing.T) { testRules(t, p) })
 	t.Run("histograms", func(t *testing.T) { testHistograms(t, p) })
+}
+
+// testEveryMetric: every metric of the service's own is in a panel, but for one that a runbook has.
+func testEveryMetric(t *testing.T, p *promQL) {
+	content, err := os.ReadFile(chart + "/files/dashboard.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, s := range p.query(t, `count by (__name__) ({__name__=~"videosdk_.+", __name__!~".+_(bucket|sum|count)"})`) {
+		n++
+		name := s.labels["__name__"]
+		if !strings.Contains(string(content), name) && name != "videosdk_credential_last_load_timestamp_seconds" {
+			t.Errorf("%s is in no panel", name)
+		}
+	}
+	if n < 20 {
+		t.Errorf("%d metrics: the test does not see them", n)
+	}
+}
+
+// testRunbooks: every query of a runbook runs, and most have something to say in front of all these scenes.
+func testRunbooks(t *testing.T, p *promQL) {
+	pages, err := filepath.Glob("../docs/runbooks/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, answered := 0, 0
+	for _, page := range pages {
+		content, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, block, _ := strings.Cut(string(content), "```promql\n")
+		block, _, _ = strings.Cut(block, "```")
+		for line := range strings.Lines(block) {
+			if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
+				continue
+			}
+			asked++
+			if len(p.query(t, strings.ReplaceAll(line, `"NAMESPACE"`, `~".+"`))) > 0 {
+				answered++
+			}
+		}
+	}
+	t.Logf("%d queries, %d with answers", asked, answered)
+	if asked < 15 || answered < asked*2/3 {
+		t.Errorf("%d queries, %d with answers", asked, answered)
+	}
 }
 
 // testScenes holds the table in docs/observing.md to what the panels say that are about now.
@@ -221,7 +300,10 @@ func testScenes(t *testing.T, p *promQL) {
 }
 
 // below are the panels that are not on the first screen, and are about something else than an outage.
-var below = map[string]bool{"Authentication now": true, "Key set now": true, "Secret files now: credentials": true, "Secret files now: API keys": true}
+var below = map[string]bool{
+	"Authentication now": true, "Key set now": true,
+	"Files now: credentials": true, "Files now: API keys": true, "Files now: policy": true,
+}
 
 // table is what each panel says in each scene, and the same as Markdown.
 func table(t *testing.T, p *promQL) (said map[string][]string, markdown string) {
@@ -252,7 +334,8 @@ func table(t *testing.T, p *promQL) (said map[string][]string, markdown string) 
 
 type cell struct{ name, said string }
 
-// look reads a panel as Grafana would write it. A table has a cell for each column, in the line of the scene's own namespace.
+// look reads a panel as Grafana would write it. A table has a cell for each column, in the line of the scene's own
+// namespace.
 func look(t *testing.T, p *promQL, panel sdk.Panel, namespaces []string) (cells []cell) {
 	t.Helper()
 	title, own := *panel.Title, namespaces[len(namespaces)-1]
@@ -410,7 +493,8 @@ func testColors(t *testing.T, p *promQL) {
 		panels := readDashboard(t)
 		panel := panels[slices.IndexFunc(panels, func(p sdk.Panel) bool { return *p.Title == title })]
 		owners := map[string]string{}
-		for _, s := range p.query(t, "count by ("+labels[1]+") ("+labels[0]+`{http_route!~"/livez|/readyz|/healthz|/metrics"})`) {
+		shown := labels[0] + `{http_route!~"/livez|/readyz|/healthz|/metrics"}`
+		for _, s := range p.query(t, "count by ("+labels[1]+") ("+shown+")") {
 			value := s.labels[labels[1]]
 			color := field(t, panel, value).Color.FixedColor
 			if owner, taken := owners[color]; taken || color == "" {

@@ -48,8 +48,8 @@ tests:
               runbook: docs/runbooks/VideosdkNoReadyReplica.md
 `
 
-// TestTwoReleases: two releases of one namespace bring rules and dashboards that have no part in each other. An alert comes
-// once, from the rules of the release that it is about.
+// TestTwoReleases: two releases of one namespace bring rules and dashboards that have no part in each other. An alert
+// comes once, from the rules of the release that it is about.
 func TestTwoReleases(t *testing.T) {
 	dir := t.TempDir()
 	names := map[string]bool{}
@@ -77,7 +77,9 @@ func TestTwoReleases(t *testing.T) {
 			if err := json.Unmarshal([]byte(content), &grafana); err != nil {
 				t.Fatal(err)
 			}
-			for _, name := range []string{"ConfigMap " + board.Metadata.Name, "file " + file, "uid " + grafana.UID, "title " + grafana.Title} {
+			for _, name := range []string{
+				"ConfigMap " + board.Metadata.Name, "file " + file, "uid " + grafana.UID, "title " + grafana.Title,
+			} {
 				if names[name] {
 					t.Errorf("both releases have the %s", name)
 				}

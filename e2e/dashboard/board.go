@@ -17,8 +17,9 @@ type row struct {
 	panels    []panel
 }
 
-const about = "The service that signs Zoom Video SDK tokens. Every release that the data source knows is a line of Releases now. " +
-	"Choose Namespace and Release to see one of them alone. The dashboard needs Grafana 11.3.1 or newer, and the chart's rules."
+const about = "The service that signs Zoom Video SDK tokens. Every release that the data source knows is a line " +
+	"of Releases now. Choose Namespace and Release to see one of them alone. The dashboard needs Grafana 11.3.1 or " +
+	"newer, and the chart's rules."
 
 // JSON is the file that Grafana reads. The chart puts its own uid, title, docs and scrape_interval into it.
 func JSON() ([]byte, error) {
@@ -27,7 +28,9 @@ func JSON() ([]byte, error) {
 	all.Tags, all.SchemaVersion, all.Version = []string{"videosdk-auth-endpoint", "slo"}, 39, new(uint32(1))
 	all.Time, all.Refresh = &sdk.DashboardDashboardTime{From: "now-3h", To: "now"}, new("30s")
 	all.GraphTooltip = new(sdk.DashboardCursorSyncCrosshair)
-	all.Links = []sdk.DashboardLink{link("Documentation", "${docs}/docs/observing.md"), link("Runbooks", "${docs}/docs/runbooks")}
+	all.Links = []sdk.DashboardLink{
+		link("Documentation", "${docs}/docs/observing.md"), link("Runbooks", "${docs}/docs/runbooks"),
+	}
 	all.Templating.List, all.Annotations.List, all.Panels = variables, annotations, place(rows)
 	content, err := json.MarshalIndent(all, "", " ")
 	if err != nil {
@@ -40,12 +43,16 @@ func JSON() ([]byte, error) {
 var readable = strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&")
 
 var variables = []sdk.VariableModel{
-	{Type: "datasource", Name: "datasource", Label: new("Metrics"), Description: new("A Prometheus that scrapes the service."), Query: text("prometheus")},
+	{
+		Type: "datasource", Name: "datasource", Label: new("Metrics"), Query: text("prometheus"),
+		Description: new("A Prometheus that scrapes the service."),
+	},
 	choice("namespace", "Namespace", "label_values(videosdk_build_info, namespace)"),
 	choice("release", "Release", `label_values(videosdk_build_info{namespace=~"$namespace"}, app_kubernetes_io_instance)`),
 	{
 		Type: "textbox", Name: "scrape_interval", Label: new("Scrape interval"), Query: text("30s"),
-		Description: new("How often Prometheus scrapes the service. A rate is taken over four of these, so too short a time leaves panels empty."),
+		Description: new("How often Prometheus scrapes the service. A rate is taken over four of these, so too short a " +
+			"time leaves panels empty."),
 	},
 	// Hidden, because Grafana shows a red error where there is no Tempo. The address can choose one: &var-tracing=UID.
 	{Type: "datasource", Name: "tracing", Query: text("tempo"), Hide: new(sdk.VariableHideHideVariable)},
@@ -61,7 +68,8 @@ func choice(name, label, definition string) sdk.VariableModel {
 		Multi: new(true), IncludeAll: new(true), AllValue: new(".*"), // which is also what has no such label
 		Refresh: new(sdk.VariableRefreshOnTimeRangeChanged), Sort: new(sdk.VariableSortAlphabeticalAsc),
 		Current: &sdk.VariableOption{
-			Text: sdk.StringOrArrayOfString{ArrayOfString: []string{"All"}}, Value: sdk.StringOrArrayOfString{ArrayOfString: []string{"$__all"}},
+			Text:  sdk.StringOrArrayOfString{ArrayOfString: []string{"All"}},
+			Value: sdk.StringOrArrayOfString{ArrayOfString: []string{"$__all"}},
 		},
 	}
 }
@@ -69,13 +77,15 @@ func choice(name, label, definition string) sdk.VariableModel {
 // Only what pages is a band; the rest are lines, where an alert begins and where a version appears.
 var annotations = []sdk.AnnotationQuery{
 	mark("Critical alerts", "red", metric("ALERTS", firing, `severity="critical"`), "{{alertname}}"),
-	mark("Warnings", "orange", appears("alertname, reason, "+release, metric("ALERTS", firing, `severity="warning"`)), "{{alertname}}"),
+	mark("Warnings", "orange",
+		appears("alertname, reason, "+release, metric("ALERTS", firing, `severity="warning"`)), "{{alertname}}"),
 	mark("New versions", "blue", appears("version, "+release, metric("videosdk_build_info")), "Version {{version}}"),
 }
 
 // appears is there for the first minute of what was not there in the hour before.
 func appears(labels, selector string) string {
-	return "group by (" + labels + ") (" + selector + ") unless group by (" + labels + ") (last_over_time(" + selector + "[1h] offset 1m))"
+	group := "group by (" + labels + ") ("
+	return group + selector + ") unless " + group + "last_over_time(" + selector + "[1h] offset 1m))"
 }
 
 func mark(name, color, expr, title string) sdk.AnnotationQuery {

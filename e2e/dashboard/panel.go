@@ -1,7 +1,6 @@
 package dashboard
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 
@@ -50,20 +49,15 @@ type query struct {
 	exemplars    bool
 }
 
-// column of a table: a label, or what expr says about the labels.
-type column struct {
-	name, field, expr string // field is the label where that has another name
-	look
-	background bool
-	link       string
-}
-
 var source = common.DataSourceRef{Type: new("prometheus"), Uid: new("${datasource}")}
 
 func (p panel) build(ids map[string]uint32, at sdk.GridPos) sdk.Panel {
 	defaults := sdk.FieldConfig{NoValue: new(p.empty), Color: &sdk.FieldColor{Mode: "thresholds"}}
 	p.apply(&defaults)
-	built := sdk.Panel{Id: new(ids[p.title]), Type: p.kind, Title: &p.title, Description: &p.about, Datasource: &source, GridPos: &at, Links: p.links()}
+	built := sdk.Panel{
+		Id: new(ids[p.title]), Type: p.kind, Title: &p.title, Description: &p.about, GridPos: &at,
+		Links: p.links(), Datasource: &source,
+	}
 	switch p.kind {
 	case "stat":
 		built.Options = p.statOptions()
@@ -90,7 +84,8 @@ func (p panel) build(ids map[string]uint32, at sdk.GridPos) sdk.Panel {
 	if p.source != "" {
 		built.Datasource = &common.DataSourceRef{Type: new("datasource"), Uid: new("-- Dashboard --")}
 		built.Targets = []variants.Dataquery{variants.UnknownDataquery{
-			"refId": "A", "datasource": built.Datasource, "panelId": ids[p.source], "withTransforms": false, "topic": "annotations",
+			"refId": "A", "datasource": built.Datasource, "panelId": ids[p.source], "topic": "annotations",
+			"withTransforms": false,
 		}}
 	}
 	built.FieldConfig = &sdk.FieldConfigSource{Defaults: defaults, Overrides: p.overrides()}
@@ -107,8 +102,9 @@ func (q query) target(id, kind string) prometheus.Dataquery {
 	}
 	// Interval is what $__rate_interval is made of: without it Grafana would assume the data source's, which is 15 s.
 	return prometheus.Dataquery{
-		RefId: &id, Expr: q.expr, LegendFormat: &q.legend, Format: &format, Datasource: &source, EditorMode: new(prometheus.QueryEditorModeCode),
-		Instant: &instant, Range: new(!instant), Exemplar: &q.exemplars, Interval: new("$scrape_interval"),
+		RefId: &id, Expr: q.expr, LegendFormat: &q.legend, Format: &format, Datasource: &source,
+		EditorMode: new(prometheus.QueryEditorModeCode),
+		Instant:    &instant, Range: new(!instant), Exemplar: &q.exemplars, Interval: new("$scrape_interval"),
 	}
 }
 
@@ -153,11 +149,14 @@ func (p panel) lines() (*timeseries.Options, timeseries.FieldConfig) {
 	options := timeseries.NewOptions()
 	options.Tooltip = common.VizTooltipOptions{Mode: "multi", Sort: "desc"}
 	options.Legend = common.VizLegendOptions{
-		DisplayMode: "table", Placement: "right", ShowLegend: true, Calcs: []string{"lastNotNull", "max"}, SortBy: new("Max"), SortDesc: new(true),
+		DisplayMode: "table", Placement: "right", ShowLegend: true, Calcs: []string{"lastNotNull", "max"},
+		SortBy: new("Max"), SortDesc: new(true),
 	}
 	config := timeseries.FieldConfig{
-		DrawStyle: new(common.GraphDrawStyleLine), LineWidth: new(1.0), FillOpacity: new(8.0), ShowPoints: new(common.VisibilityModeNever),
-		ThresholdsStyle: &common.GraphThresholdsStyleConfig{Mode: "off"}, Stacking: &common.StackingConfig{Mode: new(common.StackingModeNone)},
+		DrawStyle: new(common.GraphDrawStyleLine), LineWidth: new(1.0), FillOpacity: new(8.0),
+		ShowPoints:      new(common.VisibilityModeNever),
+		ThresholdsStyle: &common.GraphThresholdsStyleConfig{Mode: "off"},
+		Stacking:        &common.StackingConfig{Mode: new(common.StackingModeNone)},
 	}
 	if p.stacked {
 		config.FillOpacity, config.Stacking.Mode, config.Stacking.Group = new(25.0), new(common.StackingModeNormal), new("A")
@@ -170,76 +169,31 @@ func (p panel) lines() (*timeseries.Options, timeseries.FieldConfig) {
 
 func (p panel) buckets() *heatmap.Options {
 	options := heatmap.NewOptions()
-	options.Color.Mode, options.Color.Scale = new(heatmap.HeatmapColorModeScheme), new(heatmap.HeatmapColorScaleExponential)
+	options.Color.Mode = new(heatmap.HeatmapColorModeScheme)
+	options.Color.Scale = new(heatmap.HeatmapColorScaleExponential)
 	options.YAxis.Unit, options.YAxis.AxisPlacement = new(p.unit), new(common.AxisPlacementLeft)
 	options.CellValues, options.ShowValue = &heatmap.CellValues{Unit: new("short")}, "never"
 	options.Exemplars.Color = "rgba(0,160,255,0.9)"
 	return options
 }
 
-// overrides color series, and give columns of a table their looks.
+// overrides color series, and give columns their looks.
 func (p panel) overrides() []sdk.DashboardFieldConfigSourceOverrides {
 	all := []sdk.DashboardFieldConfigSourceOverrides{}
-	named := func(name string, properties ...sdk.DynamicConfigValue) {
-		all = append(all, sdk.DashboardFieldConfigSourceOverrides{Matcher: sdk.MatcherConfig{Id: "byName", Options: name}, Properties: properties})
-	}
 	for _, name := range slices.Sorted(maps.Keys(p.colors)) {
-		named(name, sdk.DynamicConfigValue{Id: "color", Value: map[string]string{"mode": "fixed", "fixedColor": p.colors[name]}})
+		color := map[string]string{"mode": "fixed", "fixedColor": p.colors[name]}
+		all = append(all, named(name, sdk.DynamicConfigValue{Id: "color", Value: color}))
 	}
 	for _, c := range p.columns {
-		cell := map[string]string{"type": "color-text"}
-		if c.background {
-			cell = map[string]string{"type": "color-background", "mode": "basic"}
-		}
-		properties := []sdk.DynamicConfigValue{{Id: "unit", Value: c.unit}, {Id: "thresholds", Value: c.thresholds()}, {Id: "custom.cellOptions", Value: cell}}
-		if c.decimals != nil {
-			properties = append(properties, sdk.DynamicConfigValue{Id: "decimals", Value: c.decimals})
-		}
-		if c.says != nil {
-			properties = append(properties, sdk.DynamicConfigValue{Id: "mappings", Value: c.mappings()})
-		}
-		if c.link != "" {
-			properties = append(properties, sdk.DynamicConfigValue{Id: "links", Value: []sdk.DashboardLink{link(c.name, c.link)}})
-		}
-		named(c.name, properties...)
+		all = append(all, c.overrides())
 	}
 	return all
 }
 
-// transformations make one row of what several queries say about the same labels, with the columns in their order.
-func (p panel) transformations() []sdk.DataTransformerConfig {
-	values, fields, names, places := p.values(), []string{}, map[string]string{}, map[string]int{}
-	for i, c := range p.columns {
-		field := cmp.Or(c.field, c.name)
-		if c.expr != "" {
-			field, values = values[0], values[1:]
-		}
-		fields = append(fields, field)
-		names[field], places[field] = c.name, i
-	}
-	join := sdk.DataTransformerConfig{Id: "merge", Options: map[string]any{}}
-	if p.source != "" {
-		join = sdk.DataTransformerConfig{Id: "filterByRefId", Options: map[string]any{"include": "C"}}
-	}
-	return []sdk.DataTransformerConfig{
-		join,
-		{Id: "filterFieldsByName", Options: map[string]any{"include": map[string]any{"names": fields}}},
-		{Id: "organize", Options: map[string]any{"indexByName": places, "renameByName": names}},
-	}
-}
-
-// values are the names that Grafana gives to the values of a table's queries.
-func (p panel) values() []string {
-	var all []string
-	for _, c := range p.columns {
-		if c.expr != "" {
-			all = append(all, "Value #"+refID(len(all)))
-		}
-	}
-	if len(all) == 1 {
-		return []string{"Value"}
-	}
-	return all
+// named overrides properties of the series or column of that name.
+func named(name string, properties ...sdk.DynamicConfigValue) sdk.DashboardFieldConfigSourceOverrides {
+	matcher := sdk.MatcherConfig{Id: "byName", Options: name}
+	return sdk.DashboardFieldConfigSourceOverrides{Matcher: matcher, Properties: properties}
 }
 
 func (p panel) links() []sdk.DashboardLink {

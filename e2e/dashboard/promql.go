@@ -42,7 +42,7 @@ func quantile(q, labels, name string, matchers ...string) string {
 }
 
 // whereAsked leaves everything out if no token was asked for in the whole range, so that the panel can say so.
-var whereAsked = " and on () (" + sum("", "increase("+metric(duration+"_count", tokens...)+"[$__range] @ end())") + " > 0)"
+var whereAsked = " and on () (sum(increase(" + metric(duration+"_count", tokens...) + "[$__range] @ end())) > 0)"
 
 // share is what part of the matching series makes of all of them. It is NaN, and left out, while there are none.
 func share(labels, name string, part, all []string) string {
@@ -56,8 +56,8 @@ var ofOurs = " and on (job, instance) " + metric("videosdk_build_info")
 
 // resource is what Kubernetes gives to each of our pods at least or at most, as kube-state-metrics tells it.
 func resource(kind, what string) string {
-	return "min(kube_pod_container_resource_" + kind + `{namespace=~"$namespace", resource="` + what + `", container="videosdk-auth-endpoint"}` +
-		" and on (namespace, pod) " + metric("videosdk_build_info") + ")"
+	return "min(kube_pod_container_resource_" + kind + `{namespace=~"$namespace", resource="` + what + `", ` +
+		`container="videosdk-auth-endpoint"} and on (namespace, pod) ` + metric("videosdk_build_info") + ")"
 }
 
 // byPod calls each pod by the end of its name, which is what tells it from the others.
