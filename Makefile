@@ -1,4 +1,5 @@
 GOLANGCI_LINT = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+VALE          = CGO_ENABLED=1 go run github.com/vale-cli/vale/v3/cmd/vale@v3.21.0
 PODINFO       = github.com/stefanprodan/podinfo/cmd/podinfo@v1.8.1-0.20250910200901-e86405a8674e
 VERSION      ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 REVISION     ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
@@ -15,7 +16,7 @@ CHROMIUM     ?= $(shell command -v chromium || command -v chromium-browser || co
 INGRESS      ?= http://127.0.0.1
 INGRESSCLASS ?= traefik
 
-.PHONY: help run test unit api browser screenshots integration auth chart resilience e2e manifests dashboard race lint fmt bench bench-load bench-grow fuzz vulncheck build image
+.PHONY: help run test unit api browser screenshots integration auth chart resilience e2e manifests dashboard race lint prose fmt bench bench-load bench-grow fuzz vulncheck build image
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -69,10 +70,13 @@ dashboard: ## make the chart's Grafana dashboard anew
 race: ## run all tests with the race detector
 	CGO_ENABLED=1 go test -race ./...
 
-lint: ## run the linters
+lint: prose ## run the linters, of the documentation too
 	$(GOLANGCI_LINT) run ./...
 	cd e2e && $(GOLANGCI_LINT) run --build-tags cluster,resilience ./...
 	cd e2e/vulncheck && $(GOLANGCI_LINT) run ./...
+
+prose: ## hold the documentation to the rules of .vale/; builds Vale first, which takes minutes and needs a C compiler
+	$(VALE) $$(git ls-files '*.md')
 
 fmt: ## format the code
 	$(GOLANGCI_LINT) fmt ./...
