@@ -33,7 +33,7 @@ unit: ## run the tests that need nothing but Go
 api: ## hold the API's description to OpenAPI 3.1, and the service to its description
 	cd e2e/api && go vet ./... && go test -count=1 -timeout 10m ./...
 
-browser: e2e/browser/bin ## try the page, and what Zoom's samples do, in a real Chromium; needs Node.js 18 or newer, npm and Chromium
+browser: e2e/browser/bin ## try the page, and what Zoom's samples do, in a real Chromium, with Zoom's own packages; needs Node.js 18.19 or newer, npm, Python 3 and Chromium
 	cd e2e/browser && CHROMIUM="$(CHROMIUM)" node --test --test-reporter=spec
 
 screenshots: e2e/browser/bin ## make the pictures in docs/ anew; needs the same
@@ -41,8 +41,8 @@ screenshots: e2e/browser/bin ## make the pictures in docs/ anew; needs the same
 
 .PHONY: e2e/browser/bin
 e2e/browser/bin:
-	@command -v node >/dev/null && command -v npm >/dev/null && test -n "$(CHROMIUM)" || \
-		{ echo "this needs Node.js, npm and Chromium; on Debian: apt-get install nodejs npm chromium" >&2; exit 1; }
+	@command -v node >/dev/null && command -v npm >/dev/null && command -v python3 >/dev/null && test -n "$(CHROMIUM)" || \
+		{ echo "this needs Node.js, npm, Python 3 and Chromium; on Debian: apt-get install nodejs npm python3 chromium" >&2; exit 1; }
 	CGO_ENABLED=0 go build -o e2e/browser/bin/videosdk-auth-endpoint .
 	cd e2e/browser && npm ci --no-fund --no-audit
 

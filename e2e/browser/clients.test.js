@@ -37,7 +37,7 @@ const ask = (page, url, request, headers) =>
 
 const uiToolkit = { sessionName: "Cool Cars", role: 1, videoWebRtcMode: 1 };
 const json = { "Content-Type": "application/json" };
-const preflights = (service) => service.log.filter((line) => line.method === "OPTIONS" && line.status === 204).length;
+const preflights = (service) => service.log.filter((line) => line.method === "OPTIONS" && line.status_code === 204).length;
 
 for (const [name, headers, preflighted] of [
   ["with Content-Type, after a preflight", json, 1],
@@ -67,7 +67,7 @@ test("a page of an origin that is not allowed is blocked, with and without prefl
   const service = await startService(t, { CORS_ALLOWED_ORIGINS: "https://app.example.com" });
   const { page, origin } = await openApp(t);
   for (const headers of [json, {}]) assert.deepEqual(await ask(page, service.url, uiToolkit, headers), { blocked: "TypeError" });
-  await service.logged((line) => line.method === "OPTIONS" && line.status === 403 && line.origin === origin);
+  await service.logged((line) => line.method === "OPTIONS" && line.status_code === 403 && line.origin === origin);
   await service.logged((line) => line.method === "POST" && line.origin === origin);
 });
 

@@ -44,10 +44,10 @@ export function makeAPIKey(t) {
   return { key, file: join(directory, "keys") };
 }
 
-export const launch = () =>
+export const launch = (...more) =>
   chromium.launch({
     executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
-    args: ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    args: ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", ...more],
   });
 
 // openPage opens a page and watches it: when the test ends, it must have asked no other origin and broken no policy.
