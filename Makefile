@@ -100,6 +100,7 @@ fuzz: ## run each fuzz test for FUZZTIME
 	go test ./signer -run '^$$' -fuzz FuzzFindToken -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
 	go test ./internal/env -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
 	go test ./internal/guard -run '^$$' -fuzz FuzzAuthorization -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
+	go test ./internal/guard -run '^$$' -fuzz FuzzKeySet -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
 	go test ./internal/guard -run '^$$' -fuzz FuzzAPIKeysFile -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
 	go test ./internal/guard -run '^$$' -fuzz FuzzPolicy -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
 	go test ./internal/policytest -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME) -fuzzminimizetime 5x

@@ -1,7 +1,10 @@
 package auth_test
 
 import (
+	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -157,6 +160,69 @@ func TestTheLastGoodKeysOutliveTheProvider(t *testing.T) {
 				s.post(t, token, asParticipant).grant(t)
 			}
 		})
+	}
+}
+
+// TestTwoProvidersAtOnce: staff and customers have one each. Each rotates its keys, and neither speaks for the other.
+func TestTwoProvidersAtOnce(t *testing.T) {
+	staff, customers := startProvider(t, newKeyPair(t, jose.RS256)), startProvider(t, newKeyPair(t, jose.ES256))
+	s := startService(t, "AUTH_ISSUER="+staff.issuer+", "+customers.issuer, "AUTH_AUDIENCE="+app, refreshSeldom,
+		`AUTH_POLICY=request.role == 0 || caller.claims.iss == "`+staff.issuer+`"`)
+	eventually(t, "both key sets are fetched", func() bool { return s.refreshes(t, "ok") == 2 })
+	for range 2 {
+		for _, token := range staff.signIn(t, teacher, app).both() {
+			s.post(t, token, asHost).grant(t)
+		}
+		for _, token := range customers.signIn(t, pupil, app).both() {
+			s.post(t, token, asParticipant).grant(t)
+			s.post(t, token, asHost).wantErrors(t, http.StatusForbidden, "policy")
+		}
+		if s.refreshes(t, "ok") == 2 { // the same with new keys, which one look at both brings
+			staff.rotate(newKeyPair(t, jose.ES256))
+			customers.rotate(newKeyPair(t, jose.RS256))
+		}
+	}
+	// a provider that publishes another one's keys, and signs by one of its own in the other's name
+	thief := newKeyPair(t, jose.ES256)
+	customers.rotate(thief)
+	forged := customers.signIn(t, pupil, app).Access
+	claims := strings.Split(staff.signIn(t, teacher, app).Access, ".")[1]
+	signed := strings.Split(forged, ".")[0] + "." + claims
+	signature := thief.sign(t, signed)
+	servicetest.Eventually(t, 20*time.Second, "the customers' new key is known", func() bool { return s.post(t, forged, asParticipant).status == http.StatusOK })
+	got := s.post(t, signed+"."+signature, asHost)
+	got.wantErrors(t, http.StatusUnauthorized, "Authorization")
+	if l := s.audit(t, got); l["decision"] != "issuer" {
+		t.Errorf("got the log line %v", l)
+	}
+	customers.stop(t)
+	for _, token := range staff.signIn(t, teacher, app).both() {
+		s.post(t, token, asHost).grant(t)
+	}
+}
+
+// TestOddKeysBesideTheProvidersOwn are logged once, counted, and do no harm.
+func TestOddKeysBesideTheProvidersOwn(t *testing.T) {
+	p := startProvider(t, newKeyPair(t, jose.RS256))
+	odd := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		own := httptest.NewRecorder()
+		p.handler.ServeHTTP(own, r)
+		_, keys, _ := strings.Cut(own.Body.String(), `"keys":[`)
+		_, _ = fmt.Fprintf(w, `{"keys":[7, {"kid": 1, "kty": "RSA"}, {"kid": "enc", "kty": "RSA", "use": "enc"}, %s`, keys)
+	})
+	p.keySet.Store(&odd)
+	s := startReady(t, p, refreshOften)
+	for _, token := range p.signIn(t, pupil, app).both() {
+		s.post(t, token, asParticipant).grant(t)
+	}
+	eventually(t, "it is fetched again", func() bool { return s.refreshes(t, "ok") >= 3 })
+	for reason, most := range map[string]float64{"malformed": 4, "use": 2} {
+		if n := s.metric(t, `videosdk_jwks_keys_skipped_total{reason="`+reason+`"}`); n < most {
+			t.Errorf("%v keys were counted as %s, want at least %v", n, reason, most)
+		}
+	}
+	if n := strings.Count(s.Output(), "key skipped"); n != 3 {
+		t.Errorf("%d keys were logged, want 3, once each", n)
 	}
 }
 

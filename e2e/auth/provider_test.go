@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
 	"log/slog"
 	"net"
 	"net/http"
@@ -78,15 +81,32 @@ func newKeyPair(t *testing.T, alg jose.SignatureAlgorithm) *key {
 	t.Helper()
 	k := &key{id: rand.Text(), alg: alg}
 	var err error
-	if alg == jose.ES256 {
-		k.private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	} else {
+	switch curve := map[jose.SignatureAlgorithm]elliptic.Curve{jose.ES256: elliptic.P256(), jose.ES384: elliptic.P384(), jose.ES512: elliptic.P521()}[alg]; {
+	case curve != nil:
+		k.private, err = ecdsa.GenerateKey(curve, rand.Reader)
+	case alg == jose.EdDSA:
+		_, k.private, err = ed25519.GenerateKey(rand.Reader)
+	default:
 		k.private, err = rsa.GenerateKey(rand.Reader, 2048)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	return k
+}
+
+// sign signs a token's header and claims.
+func (k *key) sign(t *testing.T, text string) string {
+	t.Helper()
+	digest := sha256.Sum256([]byte(text))
+	r, s, err := ecdsa.Sign(rand.Reader, k.private.(*ecdsa.PrivateKey), digest[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature := make([]byte, 64)
+	r.FillBytes(signature[:32])
+	s.FillBytes(signature[32:])
+	return base64.RawURLEncoding.EncodeToString(signature)
 }
 
 // signing and published are the two views that the provider has of a key.

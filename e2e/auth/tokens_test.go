@@ -10,7 +10,7 @@ import (
 )
 
 func TestAUserWhoSignedInGetsATokenOfZooms(t *testing.T) {
-	for _, alg := range []jose.SignatureAlgorithm{jose.RS256, jose.ES256} {
+	for _, alg := range []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA} {
 		t.Run(string(alg), func(t *testing.T) {
 			p := startProvider(t, newKeyPair(t, alg))
 			s := startReady(t, p)
