@@ -33,8 +33,8 @@ func watch(ctx context.Context, c config, tokens *signer.HS256, o *observability
 	})
 }
 
-// reload returns a function that counts and logs each reading of a file that changes, with the error of one that failed.
-// There was one before that succeeded: the service doesn't start without it.
+// reload returns a function that counts and logs each reading of a file that changes, with the error of one that
+// failed. There was one before that succeeded: the service doesn't start without it.
 func reload(log *telemetry.Log, what string, count func(error)) func(error) {
 	return func(err error) {
 		count(err)
@@ -46,7 +46,8 @@ func reload(log *telemetry.Log, what string, count func(error)) func(error) {
 	}
 }
 
-// keySetFetched returns a function that counts and logs each fetch of a key set, and each key of it that isn't used once.
+// keySetFetched returns a function that counts and logs each fetch of a key set, and each key of it that isn't used
+// once.
 func keySetFetched(o *observability, ready func() bool) func(guard.KeySetFetch) {
 	return func(f guard.KeySetFetch) {
 		o.metrics.KeySetFetched(f)
@@ -58,17 +59,20 @@ func keySetFetched(o *observability, ready func() bool) func(guard.KeySetFetch) 
 			if key.Reason == guard.KeyUse { // a key for encryption is nothing odd
 				level = zerolog.InfoLevel
 			}
-			o.log.WithLevel(level).Str("issuer", f.Source).Str("key", key.String()).Msg("key skipped; the other keys of its key set are used")
+			o.log.WithLevel(level).Str("issuer", f.Source).Str("key", key.String()).
+				Msg("key skipped; the other keys of its key set are used")
 		}
-		switch {
-		case f.Err == nil:
+		if f.Err == nil {
 			o.log.Info().Str("issuer", f.Source).Msg("key set read")
-		case !f.First:
-			o.log.Error().Str("issuer", f.Source).Err(f.Err).Msg("key set not read; the keys from before stay in use")
-		case ready():
-			o.log.Error().Str("issuer", f.Source).Err(f.Err).Msg("key set not read, and no earlier one is there: users of this issuer are refused")
-		default:
-			o.log.Error().Str("issuer", f.Source).Err(f.Err).Msg("key set not read, and no earlier one is there: the service is not ready")
+			return
 		}
+		message := "key set not read; the keys from before stay in use"
+		switch {
+		case f.First && ready():
+			message = "key set not read, and no earlier one is there: users of this issuer are refused"
+		case f.First:
+			message = "key set not read, and no earlier one is there: the service is not ready"
+		}
+		o.log.Error().Str("issuer", f.Source).Err(f.Err).Msg(message)
 	}
 }

@@ -17,8 +17,8 @@ import (
 // starts with a full burst when it comes again.
 const maxCallers = 10_000
 
-// limiter has a token bucket for each caller, or for each address that failed to authenticate. A nil limiter lets everybody
-// through.
+// limiter has a token bucket for each caller, or for each address that failed to authenticate. A nil limiter lets
+// everybody through.
 type limiter struct {
 	limit rate.Limit
 	burst int
@@ -51,7 +51,8 @@ func (l *limiter) allow(c *guard.Caller, client string) error {
 	return nil
 }
 
-// failed counts a credential that was refused against its client's address. To send none costs nothing, and isn't counted.
+// failed counts a credential that was refused against its client's address. To send none costs nothing, and isn't
+// counted.
 func (l *limiter) failed(err error, client string) {
 	refused, ok := errors.AsType[*guard.RefusalError](err)
 	if l != nil && ok && refused.Reason != guard.Missing && refused.Reason.Credential() != "" {

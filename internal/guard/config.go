@@ -104,7 +104,9 @@ func (c *Config) validateUsers(m *mistakes) {
 func (c *Config) validateURLs(m *mistakes) {
 	isWrong := func(address string) bool { return !isProviderURL(address, true) }
 	isPlain := func(address string) bool { return !isWrong(address) && !isProviderURL(address, c.DangerousHTTP) }
-	urls := slices.DeleteFunc(slices.Clone(c.JWKSURLs), func(address string) bool { return address == "" && len(c.Issuers) > 0 })
+	urls := slices.DeleteFunc(slices.Clone(c.JWKSURLs), func(address string) bool {
+		return address == "" && len(c.Issuers) > 0 // found by discovery
+	})
 	for _, v := range []struct {
 		variable string
 		values   env.List
@@ -113,14 +115,16 @@ func (c *Config) validateURLs(m *mistakes) {
 		case slices.ContainsFunc(v.values, isWrong):
 			m.add(v.variable + ": want a URL such as https://id.example.com")
 		case slices.ContainsFunc(v.values, isPlain):
-			m.add(v.variable + ": want an https URL: whoever is on the way to an http URL can replace the keys, and make tokens for anybody. On this machine (localhost) http is fine; elsewhere it takes AUTH_DANGEROUSLY_ALLOW_HTTP=true")
+			m.add(v.variable + ": want an https URL: whoever is on the way to an http URL can replace the keys, and make " +
+				"tokens for anybody. On this machine (localhost) http is fine; elsewhere it takes AUTH_DANGEROUSLY_ALLOW_HTTP=true")
 		}
 	}
 	if len(slices.Compact(slices.Sorted(slices.Values(c.Issuers)))) < len(c.Issuers) {
 		m.add("AUTH_ISSUER: holds an issuer twice")
 	}
-	if len(c.JWKSURLs) > max(1, len(c.Issuers)) || len(c.JWKSURLs) > 0 && len(c.Issuers) > 1 && len(c.JWKSURLs) != len(c.Issuers) {
-		m.add("AUTH_JWKS_URL: want one URL for each issuer in AUTH_ISSUER, in the same order; leave an entry empty where discovery finds the key set, as in: ,https://id.example.com/keys")
+	if len(c.JWKSURLs) > 0 && len(c.JWKSURLs) != max(1, len(c.Issuers)) {
+		m.add("AUTH_JWKS_URL: want one URL for each issuer in AUTH_ISSUER, in the same order; leave an entry empty where " +
+			"discovery finds the key set, as in: ,https://id.example.com/keys")
 	}
 }
 

@@ -53,7 +53,8 @@ func (s keySource) discover(ctx context.Context, client *http.Client) (string, e
 		return "", errors.New("AUTH_ISSUER: the provider's discovery is not a JSON object with issuer and jwks_uri")
 	}
 	if provider.Issuer != s.issuer {
-		return "", fmt.Errorf("AUTH_ISSUER: the provider at %s calls itself %.200q; both must be the same, to the last slash", s, provider.Issuer)
+		return "", fmt.Errorf("AUTH_ISSUER: the provider at %s calls itself %.200q; both must be the same, to the last slash",
+			s, provider.Issuer)
 	}
 	if !isProviderURL(provider.JWKSURI, s.http) {
 		return "", fmt.Errorf("AUTH_ISSUER: the provider's jwks_uri is %.200q; want an https URL", shown(provider.JWKSURI))
@@ -83,7 +84,7 @@ func get(ctx context.Context, client *http.Client, from, address string) ([]byte
 		if location, err := answer.Location(); err == nil {
 			target = shown(location.String())
 		}
-		return nil, fmt.Errorf("%s: GET %s: %s, redirects to %s; redirects are not followed, so set the address that it leads to",
+		return nil, fmt.Errorf("%s: GET %s: %s, redirects to %s; redirects are not followed, so set that address",
 			from, shown(address), answer.Status, target)
 	}
 	if answer.StatusCode != http.StatusOK {
@@ -108,7 +109,8 @@ func shown(address string) string {
 	return fmt.Sprintf("%.200s", (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String())
 }
 
-// isProviderURL says whether keys may be fetched from there: by https, or by http on this machine or where that is allowed.
+// isProviderURL says whether keys may be fetched from there: by https, or by http on this machine or where that is
+// allowed.
 func isProviderURL(address string, plain bool) bool {
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" {

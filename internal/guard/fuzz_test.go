@@ -84,7 +84,9 @@ func FuzzKeySet(f *testing.F) {
 	for _, seed := range []any{
 		jwk(f, "rsa", &rsaKey().PublicKey, "RS256", "sig"), jwk(f, "ec", &otherRSAKey().PublicKey, "", "enc"), jwk(f, "ed", make(ed25519.PublicKey, 32), "Ed25519", "sig"),
 		jwk(f, "ec", []byte("secret"), "HS256", "sig"), with(jwk(f, "ec", &ecKey().PublicKey, "ES384", ""), map[string]any{"crv": "P-384", "key_ops": []string{"verify"}}),
-		nil, 7, "ec", []any{}, map[string]any{"kid": 1, "kty": "EC", "x5c": []string{"AA"}, "x5t": "AA"},
+		nil, 7, "ec",
+		[]any{},
+		map[string]any{"kid": 1, "kty": "EC", "x5c": []string{"AA"}, "x5t": "AA"},
 	} {
 		text, err := json.Marshal(seed)
 		if err != nil {

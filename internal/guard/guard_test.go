@@ -301,6 +301,28 @@ func TestConfigMistakes(t *testing.T) {
 		{"an issuer that is no URL", func(c *guard.Config) { c.Issuers = []string{"id.example.com"} }, "", "AUTH_ISSUER: want a URL"},
 		{"an issuer by another scheme", func(c *guard.Config) { c.Issuers = []string{"ftp://id.example.com"} }, "", "AUTH_ISSUER: want a URL"},
 		{"a password in the URL", func(c *guard.Config) { c.JWKSURLs = []string{"https://a:hidden@id.example.com"} }, "", "AUTH_JWKS_URL: want a URL"},
+		{"an issuer by http", func(c *guard.Config) { c.Issuers = list(t, "http://id.example.com") }, "", "AUTH_ISSUER: want an https URL"},
+		{"one of two by http", func(c *guard.Config) { c.Issuers = list(t, "https://a.example, http://b.example") }, "", "AUTH_ISSUER: want an https URL"},
+		{"a key set by http", func(c *guard.Config) { c.JWKSURLs = list(t, "http://10.0.0.1/keys") }, "", "AUTH_JWKS_URL: want an https URL"},
+		{"a host that looks like this machine", func(c *guard.Config) { c.Issuers = list(t, "http://localhost.evil.example") }, "", "AUTH_ISSUER: want an https URL"},
+		{"http on purpose", func(c *guard.Config) { c.Issuers, c.DangerousHTTP = list(t, "http://id.example.com"), true }, "", ""},
+		{"http on this machine", func(c *guard.Config) {
+			c.Issuers = list(t, "http://localhost:8080, http://127.0.0.1/a, http://127.1.2.3, http://[::1]:8080, http://id.localhost")
+		}, "", ""},
+		{"a URL without a host", func(c *guard.Config) { c.Issuers = list(t, "https://:443") }, "", "AUTH_ISSUER: want a URL"},
+		{"an issuer twice", func(c *guard.Config) { c.Issuers = list(t, "https://a.example,https://a.example") }, "", "AUTH_ISSUER: holds an issuer twice"},
+		{"an empty issuer", func(c *guard.Config) { c.Issuers = list(t, "https://a.example,") }, "", "AUTH_ISSUER: want a URL"},
+		{"a key set for each issuer", func(c *guard.Config) {
+			c.Issuers, c.JWKSURLs = list(t, "https://a.example,https://b.example"), list(t, ",https://b.example/keys")
+		}, "", ""},
+		{"one key set for two issuers", func(c *guard.Config) {
+			c.Issuers, c.JWKSURLs = list(t, "https://a.example,https://b.example"), list(t, "https://b.example/keys")
+		}, "", "AUTH_JWKS_URL: want one URL for each issuer"},
+		{"two key sets for one issuer", func(c *guard.Config) { c.JWKSURLs = list(t, "https://a.example,https://b.example") }, "", "AUTH_JWKS_URL: want one URL for each"},
+		{"two key sets and no issuer", func(c *guard.Config) {
+			c.Issuers, c.JWKSURLs = nil, list(t, "https://a.example,https://b.example")
+		}, "", "AUTH_JWKS_URL: want one URL for each"},
+		{"no claim for the audience", func(c *guard.Config) { c.AudienceClaims = list(t, "aud,") }, "", "AUTH_AUDIENCE_CLAIM: want"},
 		{"no audience", func(c *guard.Config) { c.Audience = nil }, "", "AUTH_AUDIENCE: required"},
 		{"an empty audience", func(c *guard.Config) { c.Audience = []string{"app", ""} }, "", "AUTH_AUDIENCE: want audiences"},
 		{"an audience for nothing", func(c *guard.Config) { c.Issuers = nil }, "", "AUTH_AUDIENCE: means nothing"},

@@ -11,17 +11,18 @@ import (
 )
 
 // algorithms are the asymmetric ones. With a symmetric one, whoever has the public key could sign.
-var algorithms = append([]string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"}, edDSA...)
+var algorithms = slices.Concat(rsaAlgorithms, []string{"ES256", "ES384", "ES512"}, edDSA)
 
 // maxHeader is the longest header of a token, in bytes. The usual ones have about a hundred.
 const maxHeader = 2 << 10
 
-// readHeader reads what a token says of its key and refuses what no key could verify. Nothing of it is verified yet, and
-// golang-jwt reads it again.
+// readHeader reads what a token says of its key and refuses what no key could verify. Nothing of it is verified yet,
+// and golang-jwt reads it again.
 func readHeader(token string) (keyName, *RefusalError) {
 	encoded, rest, _ := strings.Cut(token, ".")
 	if strings.Count(rest, ".") != 1 {
-		return keyName{}, refuse(Malformed, "the bearer token has %d parts; a JWT has 3, with dots between", strings.Count(token, ".")+1)
+		parts := strings.Count(token, ".") + 1
+		return keyName{}, refuse(Malformed, "the bearer token has %d parts; a JWT has 3, with dots between", parts)
 	}
 	if base64.RawURLEncoding.DecodedLen(len(encoded)) > maxHeader {
 		return keyName{}, refuse(Malformed, "the token's header is longer than %d bytes", maxHeader)
@@ -44,12 +45,13 @@ func readHeader(token string) (keyName, *RefusalError) {
 		// RFC 7515: whoever does not know an extension that crit names must refuse
 		return keyName{}, refuse(Malformed, "the token has critical extensions")
 	case !slices.Contains(algorithms, alg):
-		return keyName{}, refuse(Algorithm, "the token's alg is %s; want one of %s", named(header.Algorithm), strings.Join(algorithms, " "))
+		return keyName{}, refuse(Algorithm, "the token's alg is %s; want one of %s",
+			named(header.Algorithm), strings.Join(algorithms, " "))
 	case !isBearerType(typ):
 		return keyName{}, refuse(TokenKind, "the token's typ is %s; want JWT, at+jwt or none", named(header.Type))
 	case id == "":
 		// without kid every key would be tried, whatever it is for
-		return keyName{}, refuse(NoKeyID, "the token's kid is %s; want the id of a key in the provider's key set", named(header.KeyID))
+		return keyName{}, refuse(NoKeyID, "the token's kid is %s; want the id of a key of the provider", named(header.KeyID))
 	}
 	return keyName{id, alg}, nil
 }

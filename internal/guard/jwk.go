@@ -22,7 +22,7 @@ type SkipReason string
 
 // The reasons.
 const (
-	KeyMalformed   SkipReason = "malformed"   // it isn't an object, a member is missing or has the wrong type, or it isn't a key
+	KeyMalformed   SkipReason = "malformed"   // not an object, a member that is missing or wrong, or not a key
 	KeyUnnamed     SkipReason = "unnamed"     // it has no kid, so no token can name it
 	KeyUse         SkipReason = "use"         // use or key_ops say that it isn't for signatures
 	KeyUnsupported SkipReason = "unsupported" // another type, curve or algorithm than those that verify tokens here
@@ -54,8 +54,8 @@ type namedKey struct {
 	key        jwt.VerificationKey
 }
 
-// members are those of a key (RFC 7517, 7518 and 8037) that matter here. Certificates and their thumbprints don't: the key
-// set came over TLS, and many providers get them wrong.
+// members are those of a key (RFC 7517, 7518 and 8037) that matter here. Certificates and their thumbprints don't: the
+// key set came over TLS, and many providers get them wrong.
 type members struct {
 	Type       string   `json:"kty"`
 	ID         string   `json:"kid"`
@@ -106,7 +106,7 @@ func (m *members) key() (namedKey, *SkippedKey) {
 	}
 	switch m.Type {
 	case "RSA":
-		k.algorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
+		k.algorithms = rsaAlgorithms
 		k.key, skipped = m.rsa()
 	case "EC":
 		var alg string
@@ -120,6 +120,8 @@ func (m *members) key() (namedKey, *SkippedKey) {
 	}
 	return k, skipped
 }
+
+var rsaAlgorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
 
 // edDSA are the two names of one algorithm: that of RFC 8037, and that of RFC 9864.
 var edDSA = []string{"EdDSA", "Ed25519"}
@@ -135,7 +137,8 @@ func narrow(possible []string, alg string) ([]string, *SkippedKey) {
 	return []string{alg}, nil
 }
 
-// Below the first, RSA is not safe any more (RFC 7518, section 3.3). Above the second, a signature takes long to verify.
+// Below the first, RSA is not safe any more (RFC 7518, section 3.3). Above the second, a signature takes long to
+// verify.
 const (
 	minRSABits = 2048
 	maxRSABits = 16384

@@ -103,7 +103,8 @@ func (v *verifier) explain(claims jwt.MapClaims, err error) *RefusalError {
 	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
 		return refuse(Claims, "the token's exp is %s; want a time in seconds", describe(claims["exp"]))
 	default:
-		return refuse(Malformed, "the token's exp is %s and its nbf %s; want times in seconds", describe(claims["exp"]), describe(claims["nbf"]))
+		return refuse(Malformed, "the token's exp is %s and its nbf %s; want times in seconds",
+			describe(claims["exp"]), describe(claims["nbf"]))
 	}
 }
 
@@ -135,7 +136,7 @@ func (*verifier) checkKind(claims jwt.MapClaims) *RefusalError {
 		return refuse(TokenKind, "the token tells of events, such as a logout (claim events)")
 	}
 	if claims["cnf"] != nil {
-		return refuse(TokenKind, "the token is bound to a key that its sender must prove to have (claim cnf), which can't be checked here")
+		return refuse(TokenKind, "the token is bound to a key (claim cnf), and nobody here can check that its sender has it")
 	}
 	return nil
 }
@@ -164,7 +165,8 @@ func (v *verifier) checkAudience(claims jwt.MapClaims) *RefusalError {
 		return refuse(Claims, "the token's %s is %s; want %.200s (AUTH_AUDIENCE)", name, describe(claims[name]), wanted)
 	}
 	if !slices.ContainsFunc(audiences, func(a string) bool { return slices.Contains(v.config.Audience, a) }) {
-		return refuse(Audience, "the token's %s is %.200q; want %.200s (AUTH_AUDIENCE)", name, strings.Join(audiences, ","), wanted)
+		return refuse(Audience, "the token's %s is %.200q; want %.200s (AUTH_AUDIENCE)",
+			name, strings.Join(audiences, ","), wanted)
 	}
 	return nil
 }

@@ -93,14 +93,15 @@ func (k *keySets) look(name keyName) []issuerKeys {
 	return found
 }
 
-// find returns the keys of that name. For a name that is not known the key sets are fetched again, and a few requests may
-// wait for that, no longer than their clients do.
+// find returns the keys of that name. For a name that is not known the key sets are fetched again, and a few requests
+// may wait for that, no longer than their clients do.
 func (k *keySets) find(r *http.Request, name keyName) ([]issuerKeys, *RefusalError) {
 	if found := k.look(name); found != nil {
 		return found, nil
 	}
 	if !k.queue() {
-		return nil, refuse(UnknownKey, "the key set has no key %.100q for %s, and %d requests wait for it to be fetched already", name.id, name.alg, maxWaiting)
+		return nil, refuse(UnknownKey, "the key set has no key %.100q for %s, and %d requests wait for another one",
+			name.id, name.alg, maxWaiting)
 	}
 	defer k.leave()
 	until := k.ask()
@@ -154,7 +155,8 @@ func (k *keySets) leave() {
 	k.waiting--
 }
 
-// ask has every key set fetched again. The key may be anybody's: the token's issuer is not read before its key is known.
+// ask has every key set fetched again. The key may be anybody's: the token's issuer is not read before its key is
+// known.
 func (k *keySets) ask() (until []int) {
 	until = make([]int, len(k.sets))
 	for i, s := range k.sets {

@@ -277,7 +277,7 @@ func TestFetchesSayWhatIsWrong(t *testing.T) {
 		{"discovery that redirects", redirect("https://id.example.com/realms/a/.well-known/openid-configuration?key=hidden"), nil, []string{"AUTH_ISSUER: GET ISSUER/.well-known/openid-configuration: 301 Moved Permanently, redirects to https://id.example.com/realms/a/.well-known/openid-configuration; redirects are not followed"}},
 		{"discovery that redirects on the same host", redirect("/login?next=hidden"), nil, []string{"redirects to ISSUER/login;"}},
 		{"a key set that redirects", nil, redirect("//user:hidden@evil.example/keys#hidden"), []string{"jwks_uri: GET ISSUER/keys: 301 Moved Permanently, redirects to http://evil.example/keys;"}},
-		{"discovery that is not found", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, nil, []string{"AUTH_ISSUER: GET ISSUER/.well-known/openid-configuration: 404 Not Found"}},
+		{"discovery that is not found", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }, nil, []string{"AUTH_ISSUER: GET ISSUER/.well-known/openid-configuration: 404 Not Found"}},
 		{"discovery that is a page", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, nil, []string{"AUTH_ISSUER: the provider's discovery is not a JSON object"}},
 		{"a slash too many", func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintf(w, `{"issuer": "http://%s/", "jwks_uri": "http://%[1]s/keys"}`, r.Host)
@@ -287,7 +287,7 @@ func TestFetchesSayWhatIsWrong(t *testing.T) {
 		}, nil, []string{`jwks_uri is "http://id.example.com/keys"; want an https URL`}},
 		{"a key set that is a page", nil, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, []string{"ISSUER: the answer is not a key set"}},
 		{"a key set that is a list", nil, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "[]") }, []string{"ISSUER: the answer is not a key set"}},
-		{"a key set of HS256 users", nil, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys": []}`) }, []string{"ISSUER: the key set has no keys; a provider that signs by a shared secret (HS256) publishes none"}},
+		{"a key set of HS256 users", nil, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys": []}`) }, []string{"ISSUER: the key set has no keys; a provider that signs by a shared secret (HS256) has none"}},
 		{"a key set of odd keys", nil, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys": [{"kid": "a", "kty": "oct"}]}`) }, []string{`no key that verifies signatures; its first is "a": unsupported: its kty is "oct"; want RSA, EC or OKP`}},
 		{"1001 keys", nil, func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintf(w, `{"keys": [%s1]}`, strings.Repeat("1,", 1000))
