@@ -133,6 +133,7 @@ func (p *promQL) query(t *testing.T, expression string) []sample {
 
 // testRules: every rule evaluates, and every recording rule records.
 func testRules(t *testing.T, p *promQL) {
+	t.Helper()
 	var answer struct {
 		Data struct {
 			Groups []struct {
@@ -164,6 +165,7 @@ func testRules(t *testing.T, p *promQL) {
 // testHistograms: an exemplar leads to the trace that the client sent, and native histograms come beside the classic
 // ones.
 func testHistograms(t *testing.T, p *promQL) {
+	t.Helper()
 	path := "/api/v1/query_exemplars?query=http_server_request_duration_seconds_bucket&start=0&end=9999999999"
 	trace := `"trace_id":"000000000000000000000000`
 	eventually(t, "exemplars", func() bool { return strings.Contains(get(t, p.url+path), trace) })

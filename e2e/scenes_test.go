@@ -114,7 +114,7 @@ func load(t *testing.T, url string) {
 }
 
 // unknownToken is read as far as the key that it names.
-const unknownToken = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImEifQ.e30.AAAA" //nolint:gosec // it opens nothing
+const unknownToken = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImEifQ.e30.AAAA"
 
 // keySet has a key that can be used, and one that can't.
 const keySet = `{"keys": [{"kty": "EC", "crv": "P-256", "kid": "b", "x": "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY",
@@ -164,8 +164,8 @@ func readDashboard(t *testing.T) []sdk.Panel {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var board sdk.Dashboard
-	if err := json.Unmarshal(content, &board); err != nil {
+	board := sdk.NewDashboard()
+	if err := json.Unmarshal(content, board); err != nil {
 		t.Fatal(err)
 	}
 	var all []sdk.Panel
@@ -224,6 +224,7 @@ func TestDashboard(t *testing.T) {
 
 // testEveryMetric: every metric of the service's own is in a panel, but for one that a runbook has.
 func testEveryMetric(t *testing.T, p *promQL) {
+	t.Helper()
 	content, err := os.ReadFile(chart + "/files/dashboard.json")
 	if err != nil {
 		t.Fatal(err)
@@ -243,6 +244,7 @@ func testEveryMetric(t *testing.T, p *promQL) {
 
 // testRunbooks: every query of a runbook runs, and most have something to say in front of all these scenes.
 func testRunbooks(t *testing.T, p *promQL) {
+	t.Helper()
 	pages, err := filepath.Glob("../docs/runbooks/*.md")
 	if err != nil {
 		t.Fatal(err)
@@ -273,6 +275,7 @@ func testRunbooks(t *testing.T, p *promQL) {
 
 // testScenes holds the table in docs/observing.md to what the panels say that are about now.
 func testScenes(t *testing.T, p *promQL) {
+	t.Helper()
 	content, err := os.ReadFile("../docs/observing.md")
 	if err != nil {
 		t.Fatal(err)
@@ -486,6 +489,7 @@ func inColor(color string) string {
 
 // testColors: every status that the service answers with, and every reason that it refuses for, has a color of its own.
 func testColors(t *testing.T, p *promQL) {
+	t.Helper()
 	for title, labels := range map[string][2]string{
 		"Answers by status":          {"http_server_request_duration_seconds_count", "http_response_status_code"},
 		"Refusals by reason, top 10": {"videosdk_token_refusals_total", "reason"},

@@ -28,7 +28,8 @@ var (
 			kind: "table", title: "Validation failures in the time range, top 10", w: 8, h: 8, sortBy: "failures",
 			empty: "No failures in this time range", about: "Tell the authors of a client which of its properties are wrong.",
 			columns: []column{
-				{name: "property", look: plain}, {name: "rule", look: plain},
+				{name: "property", look: plain},
+				{name: "rule", look: plain},
 				{name: "failures", look: count, expr: "topk(10, " +
 					sum("property, rule", "increase("+metric("videosdk_token_validation_failures_total")+"[$__range])") + " > 0)"},
 			},
@@ -122,7 +123,8 @@ var (
 				"kube-state-metrics, and the chart sets no limit.",
 			queries: []query{
 				{expr: pods(rate("process_cpu_seconds_total") + ofOurs), legend: podNaming},
-				{expr: resource("requests", "cpu"), legend: "requested"}, {expr: resource("limits", "cpu"), legend: "limit"},
+				{expr: resource("requests", "cpu"), legend: "requested"},
+				{expr: resource("limits", "cpu"), legend: "limit"},
 			},
 			colors: map[string]string{"requested": "orange", "limit": "red"}, alerts: []string{"VideosdkLatencyBurn"},
 		},
@@ -175,8 +177,11 @@ var (
 			kind: "table", title: "Builds now", w: 8, h: 8, sortBy: "version", empty: noPods,
 			about: "See whether a rollout is complete: two versions are there while it goes on.",
 			columns: []column{
-				{name: "namespace", look: plain}, {name: "release", field: "app_kubernetes_io_instance", look: plain},
-				{name: "version", look: plain}, {name: "revision", look: plain}, {name: "goversion", look: plain},
+				{name: "namespace", look: plain},
+				{name: "release", field: "app_kubernetes_io_instance", look: plain},
+				{name: "version", look: plain},
+				{name: "revision", look: plain},
+				{name: "goversion", look: plain},
 				{name: "pods", look: plain, expr: "count by (" + release + ", version, revision, goversion) (" +
 					metric("videosdk_build_info") + ")"},
 			},

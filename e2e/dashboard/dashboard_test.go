@@ -88,13 +88,13 @@ func TestLintFinds(t *testing.T) {
 func lint(t *testing.T, content []byte) (problems []string) {
 	t.Helper()
 	report := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
-	var board, strict sdk.Dashboard
+	board, strict := sdk.NewDashboard(), sdk.NewDashboard()
 	// Grafana knows the topic of another panel's data, and the SDK does not.
 	// The SDK returns an empty list of mistakes as an error too.
 	if err := strict.UnmarshalJSONStrict(topic.ReplaceAll(content, nil)); err != nil && err.Error() != "" {
 		return []string{"not what Grafana's schema says: " + err.Error()}
 	}
-	if err := json.Unmarshal(content, &board); err != nil { // the strict one leaves the panels out
+	if err := json.Unmarshal(content, board); err != nil { // the strict one leaves the panels out
 		t.Fatal(err)
 	}
 	for _, name := range []string{"datasource", "namespace", "release", "scrape_interval"} {
