@@ -3,6 +3,7 @@ package chart_test
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -119,5 +120,29 @@ func TestDashboardLinks(t *testing.T) {
 				t.Errorf("the address of the documentation with %v", set)
 			}
 		}
+	}
+}
+
+// TestDashboardByHand: the command in docs/observing.md prints the dashboard that Grafana can import.
+func TestDashboardByHand(t *testing.T) {
+	content, err := os.ReadFile("../../docs/observing.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, documented, _ := strings.Cut(string(content), "```sh\nhelm template")
+	documented, _, _ = strings.Cut(documented, "```")
+	file := filepath.Join(t.TempDir(), "dashboard.json")
+	line := strings.NewReplacer(
+		"charts/", "../../charts/", "values.yaml", "testdata/all.yaml --kube-version="+kubernetes, "> dashboard.json", "> "+file,
+	).Replace(filepath.Join(bin, "helm4") + " template" + documented)
+	if out, err := exec.CommandContext(t.Context(), "bash", "-o", "pipefail", "-c", line).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", line, err, out)
+	}
+	var board struct{ Title string }
+	if content, err = os.ReadFile(file); err == nil {
+		err = json.Unmarshal(content, &board)
+	}
+	if err != nil || !strings.Contains(board.Title, "/auth)") {
+		t.Errorf("%v %q", err, board.Title)
 	}
 }
