@@ -24,6 +24,8 @@ LABEL org.opencontainers.image.title="videosdk-auth-endpoint" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION"
+# a release has collected the licenses of what is linked in: .ci/release licenses
+COPY LICENSE dist/license[s] /licenses/
 COPY --from=build /videosdk-auth-endpoint /videosdk-auth-endpoint
 EXPOSE 4000
 HEALTHCHECK --interval=10s --timeout=6s CMD ["/videosdk-auth-endpoint", "healthcheck"]

@@ -5,6 +5,10 @@ VERSION      ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo
 REVISION     ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 IMAGE        ?= videosdk-auth-endpoint:$(VERSION)
 BUILDER      ?= docker build
+
+# Whose repository this is: github.com/example/videosdk-auth-endpoint. `make owner TO=team` changes it everywhere.
+OWNER         = example
+
 FUZZTIME     ?= 10m
 # for make resilience: empty where the machine does other things too
 P99          ?= -p99
@@ -16,7 +20,7 @@ CHROMIUM     ?= $(shell command -v chromium || command -v chromium-browser || co
 INGRESS      ?= http://127.0.0.1
 INGRESSCLASS ?= traefik
 
-.PHONY: help run test unit api browser screenshots integration auth chart resilience e2e manifests dashboard race lint prose fmt bench bench-load bench-grow fuzz vulncheck build image
+.PHONY: help run test unit api browser screenshots integration auth chart resilience e2e manifests dashboard race lint prose fmt bench bench-load bench-grow fuzz vulncheck build image vm release-dry-run owner
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -54,6 +58,9 @@ auth: ## run the tests against a real OpenID provider and oauth2-proxy
 
 chart: ## test the chart and k8s/ by Helm 3 and 4, helm-unittest, kubeconform, promtool, Pod Security and kube-score
 	cd e2e/chart && go vet ./... && go test -count=1 -timeout 30m ./...
+
+vm: ## try the systemd unit, and nginx and Caddy in front, as docs/vm.md has them; needs systemd, nginx and Caddy
+	cd e2e && go vet ./vm && go test -count=1 -timeout 5m ./vm
 
 resilience: ## put the binary among hostile clients, behind an nginx while it restarts, and take away what it depends on; ten minutes, needs Linux and nginx
 	cd e2e && go test -tags resilience -count=1 -timeout 30m -parallel 12 -v ./resilience $(P99)
@@ -114,3 +121,11 @@ build: ## build bin/videosdk-auth-endpoint
 
 image: ## build the container image IMAGE
 	$(BUILDER) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) -t $(IMAGE) .
+
+release-dry-run: ## make twice what a release has, into dist/dry-run/dist/release, and compare; needs buildah, Helm and the base images or stand-ins for them
+	.ci/release-dry-run twice
+
+owner: ## move the repository's address, wherever it is named, to the owner TO
+	git grep -lE '(github\.com|ghcr\.io|raw\.githubusercontent\.com)/$(OWNER)/(charts/)?videosdk-auth-endpoint' | \
+		xargs sed -i -E 's#(github\.com|ghcr\.io|raw\.githubusercontent\.com)/$(OWNER)/((charts/)?videosdk-auth-endpoint|charts)#\1/$(TO)/\2#g'
+	sed -i 's/^OWNER  .*/OWNER         = $(TO)/' Makefile
