@@ -38,7 +38,7 @@ func pages(t *testing.T) map[string]string {
 			return err
 		}
 		switch entry.Name() {
-		case ".git", "node_modules", "bin": // in a work tree, .git is a file
+		case ".git", "node_modules", "bin", "dist": // in a work tree, .git is a file
 			if entry.IsDir() {
 				return filepath.SkipDir
 			}
@@ -65,6 +65,43 @@ func anchors(page string) map[string]bool {
 		all[strings.ReplaceAll(dropped.ReplaceAllString(strings.ToLower(text), ""), " ", "-")] = true
 	}
 	return all
+}
+
+var (
+	owner   = regexp.MustCompile(`(?m)^OWNER += (\S+)$`)
+	address = regexp.MustCompile(`(?:github\.com|ghcr\.io|raw\.githubusercontent\.com)/([\w.-]+)/(?:charts/)?videosdk-auth-endpoint(-sample)?\b`)
+)
+
+// TestOwner: the repository's address has one owner, the Makefile's, wherever it is named.
+func TestOwner(t *testing.T) {
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, n := owner.FindStringSubmatch(string(makefile))[1], 0
+	files, err := exec.CommandContext(t.Context(), "git", "-C", root, "ls-files").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range strings.Lines(string(files)) {
+		name = strings.TrimSpace(name)
+		content, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			continue // deleted, and not committed yet
+		}
+		for _, found := range address.FindAllSubmatch(content, -1) {
+			if len(found[2]) > 0 { // Zoom's sample
+				continue
+			}
+			n++
+			if got := string(found[1]); got != want {
+				t.Errorf("%s: %s, but the Makefile's OWNER is %s", name, found[0], want)
+			}
+		}
+	}
+	if n < 20 {
+		t.Errorf("%d addresses: the test does not find them", n)
+	}
 }
 
 // TestLinks: every link within the repository leads to a file, and its fragment to a heading.

@@ -181,8 +181,8 @@ func TestScannersFindTheStatements(t *testing.T) {
 		for name, c := range map[string]struct{ product, part string }{
 			"Trivy, a binary":         {"pkg:golang/videosdk-auth-endpoint", trivyEcho},
 			"Trivy, a binary's build": {"pkg:golang/videosdk-auth-endpoint@v1.0.0", trivyEcho},
-			"Trivy, the image":        {"pkg:oci/videosdk-auth-endpoint@sha256:00?arch=amd64&repository_url=ghcr.io%2Fteam%2Fvideosdk-auth-endpoint", trivyEcho},
-			"Grype, the image":        {"pkg:oci/videosdk-auth-endpoint@sha256:00?repository_url=ghcr.io/team/videosdk-auth-endpoint", syftEcho},
+			"Trivy, the image":        {"pkg:oci/videosdk-auth-endpoint@sha256:00?arch=amd64&repository_url=ghcr.io%2Fexample%2Fvideosdk-auth-endpoint", trivyEcho},
+			"Grype, the image":        {"pkg:oci/videosdk-auth-endpoint@sha256:00?repository_url=ghcr.io/example/videosdk-auth-endpoint", syftEcho},
 			"Grype, the SBOM":         {"pkg:generic/videosdk-auth-endpoint@1.0.0", syftEcho},
 		} {
 			found := document.Matches(id, c.product, []string{c.part})
