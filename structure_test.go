@@ -24,7 +24,7 @@ func serviceFiles(t *testing.T) (*token.FileSet, map[string][]*ast.File) {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && (entry.Name() == "e2e" || entry.Name() == "node_modules" || len(name) > 1 && entry.Name()[0] == '.'):
+		case entry.IsDir() && (entry.Name() == "e2e" || entry.Name() == "dist" || entry.Name() == "node_modules" || len(name) > 1 && entry.Name()[0] == '.'):
 			return filepath.SkipDir
 		case filepath.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go"):
 			return nil
