@@ -29,8 +29,7 @@ const (
 	closingCost = 84 << 10
 )
 
-// patience is how long a connection may keep the service waiting, even when others want its place. A request that has
-// arrived may be read so late when more clients than have room ask at once, without a pause.
+// patience is how long a connection with a usual request may keep the service waiting, even when others want its place.
 const patience = 250 * time.Millisecond
 
 // budget bounds the memory that clients can use up by connecting and sending, whoever they are: the account of every
@@ -49,9 +48,9 @@ type budget struct {
 // newBudget is a part of GOMEMLIMIT, as the rest is for garbage. Without GOMEMLIMIT there is no limit in practice.
 func newBudget(part int64) *budget { return &budget{limit: debug.SetMemoryLimit(-1) / part} }
 
-// open returns the account of a new connection, which end ends at once.
-func (b *budget) open(end func()) *account {
-	a := &account{budget: b, end: end, in: &b.short, cost: openCost, since: time.Now()}
+// open returns the account of a new connection.
+func (b *budget) open(c chargeable) *account {
+	a := &account{budget: b, connection: c, in: &b.short, cost: openCost, since: time.Now()}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.used += a.cost
@@ -75,28 +74,47 @@ func (b *budget) makeRoom() bool {
 			b.mu.Unlock()
 			return false
 		}
+		if a.in == &b.short && a.waiting.Load() == toSend && a.connection.hasSent() {
+			a.restart() // its turn to be read has not come yet, so busy is the machine
+			b.mu.Unlock()
+			continue
+		}
 		a.forget()
 		b.mu.Unlock()
-		a.end()
+		a.connection.evict()
 	}
 }
 
 // longestWaiting returns nil where the service works on every connection.
 func longestWaiting(order *list.List) *account {
 	for place := order.Front(); place != nil; place = place.Next() {
-		if a := place.Value.(*account); a.waiting.Load() {
+		if a := place.Value.(*account); a.waiting.Load() != toNothing {
 			return a
 		}
 	}
 	return nil
 }
 
+// chargeable is a connection.
+type chargeable interface {
+	// evict ends it at once.
+	evict()
+	// hasSent says that the client has sent something that was not read yet.
+	hasSent() bool
+}
+
+// What the service waits for a client to do.
+const (
+	toNothing = iota
+	toSend
+	toTake // an answer
+)
+
 // account is what one connection is charged.
 type account struct {
-	budget *budget
-	end    func()
-	// waiting says that the service waits for the client, to send or to take an answer.
-	waiting atomic.Bool
+	budget     *budget
+	connection chargeable
+	waiting    atomic.Int32
 
 	// budget.mu guards the rest.
 	in    *list.List
@@ -141,7 +159,7 @@ func (a *account) answered() {
 
 // closing says that the connection is only kept for the client to take its answer.
 func (a *account) closing() {
-	a.waiting.Store(true)
+	a.waiting.Store(toTake)
 	a.budget.mu.Lock()
 	a.charge(closingCost - a.cost)
 	a.budget.mu.Unlock()

@@ -33,8 +33,8 @@ func (c *connections) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err //nolint:wrapcheck // net.Listener's contract
 	}
-	n, begun := &connection{Conn: conn, replace: c.replace}, time.Now()
-	n.account = c.budget.open(func() { n.evict(); c.closed() })
+	n, begun := &connection{Conn: conn, listener: c}, time.Now()
+	n.account = c.budget.open(n)
 	for !c.budget.makeRoom() {
 		c.full.Store(time.Since(begun) > 2*patience)
 		time.Sleep(5 * time.Millisecond)
@@ -55,8 +55,8 @@ func (*connections) changed(conn net.Conn, state http.ConnState) {
 // connection is one whose account is charged for what it makes the service hold.
 type connection struct {
 	net.Conn
-	account *account
-	replace func(n *connection, written []byte) []byte
+	account  *account
+	listener *connections
 	// active says that the header of a request was read, and its answer is not written yet.
 	active atomic.Bool
 	// slow says that a header took too long.
@@ -65,9 +65,11 @@ type connection struct {
 
 func (n *connection) Read(p []byte) (int, error) {
 	// By reading a single byte, net/http watches out for the end of a client whose request is being answered.
-	n.account.waiting.Store(len(p) > 1)
+	if len(p) > 1 {
+		n.account.waiting.Store(toSend)
+	}
 	read, err := n.Conn.Read(p)
-	n.account.waiting.Store(false)
+	n.account.waiting.Store(toNothing)
 	if read > 0 {
 		n.account.received(p[:read])
 	}
@@ -98,9 +100,9 @@ func (n *connection) explain(err error) error {
 }
 
 func (n *connection) Write(p []byte) (int, error) {
-	n.account.waiting.Store(true)
-	defer n.account.waiting.Store(false)
-	if instead := n.replace(n, p); instead != nil {
+	n.account.waiting.Store(toTake)
+	defer n.account.waiting.Store(toNothing)
+	if instead := n.listener.replace(n, p); instead != nil {
 		_, err := n.Conn.Write(instead)
 		return len(p), err
 	}
@@ -124,6 +126,7 @@ func (n *connection) Close() error {
 
 // evict ends a connection at once. The kernel forgets what the client has not taken, and does not keep memory for it.
 func (n *connection) evict() {
+	n.listener.closed()
 	if tcp, ok := n.Conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}

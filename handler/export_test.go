@@ -23,3 +23,6 @@ func (h *Handler) Serve(listener net.Listener) (closeAll func() error) {
 	go func() { _ = e.server.Serve(e.listener) }()
 	return e.server.Close
 }
+
+// HasSent says that the client has sent something that was not read yet.
+func HasSent(conn net.Conn) bool { return (&connection{Conn: conn}).hasSent() }
