@@ -31,14 +31,14 @@ func token(ctx context.Context, args []string) error {
 		return errors.New("token: give one TOKEN after --decode, and nothing else")
 	}
 	signs := *from == "" && flags.NArg() == 0
+	var jwt string
+	var err error
 	var c config
 	if signs || *decode {
-		var err error
 		if c, err = configureSigner(signs); err != nil {
 			return err
 		}
 	}
-	jwt, err := "", error(nil)
 	switch {
 	case signs:
 		jwt, err = sign(ctx, c, properties)
@@ -77,13 +77,13 @@ func configureSigner(needsCredentials bool) (config, error) {
 // given is the token that stands behind the flags, or on standard input.
 func given(argument string) (string, error) {
 	if argument != "-" {
-		return signer.FindToken(argument) //nolint:wrapcheck // the command says what it is about
+		return signer.FindToken(argument)
 	}
 	text, err := io.ReadAll(io.LimitReader(os.Stdin, 1<<20))
 	if err != nil {
 		return "", fmt.Errorf("standard input: %w", err)
 	}
-	return signer.FindToken(string(text)) //nolint:wrapcheck // the command says what it is about
+	return signer.FindToken(string(text))
 }
 
 // inspect prints what is in a token. Its error says what Zoom would refuse the token for.

@@ -103,11 +103,12 @@ func (h *Handler) answer(x *exchange, route *route) (err error) {
 	if x.Admin {
 		return route.answer(x)
 	}
-	preflight := false
-	if preflight, x.ForbiddenOrigin = h.crossOrigin.open(x.Request, x.Header()); !preflight {
+	preflight, forbidden := h.crossOrigin.open(x.Request, x.Header())
+	x.ForbiddenOrigin = forbidden
+	if !preflight {
 		return route.answer(x)
 	}
-	if x.ForbiddenOrigin != "" {
+	if forbidden != "" {
 		return errForbiddenOrigin
 	}
 	x.WriteHeader(http.StatusNoContent)

@@ -489,7 +489,7 @@ func TestRedirectedPost(t *testing.T) {
 	if err := json.NewDecoder(answer.Body).Decode(&body); err != nil {
 		t.Fatal(err)
 	}
-	if answer.StatusCode != 200 || body.Signature != nil || len(body.Errors) != 1 || body.Errors[0].Property != "method" || !strings.Contains(body.Errors[0].Reason, "came as GET") {
+	if answer.StatusCode != http.StatusOK || body.Signature != nil || len(body.Errors) != 1 || body.Errors[0].Property != "method" || !strings.Contains(body.Errors[0].Reason, "came as GET") {
 		t.Errorf("%s %+v", answer.Status, body)
 	}
 }

@@ -27,7 +27,7 @@ func mediaOf(contentType string) (string, error) {
 	contentType, _, _ = strings.Cut(contentType, ",")
 	media, params, err := mime.ParseMediaType(contentType)
 	if err != nil && media == "" {
-		return contentType, nil //nolint:nilerr // whatever it is, it does not name another charset
+		return contentType, nil
 	}
 	charset := strings.ToLower(strings.Trim(params["charset"], "'"))
 	if !slices.Contains([]string{"", "utf-8", "utf8", "us-ascii"}, charset) {

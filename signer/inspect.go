@@ -138,7 +138,8 @@ func (i *Inspection) judgeTimes(claims map[string]json.RawMessage, now time.Time
 // seconds is the time that a claim says. The year 5138 is the last that it takes for seconds; larger numbers are now in a
 // smaller unit.
 func (i *Inspection) seconds(name string, claims map[string]json.RawMessage) (at time.Time, ok bool) {
-	value, got := valueOf(claims[name]), ""
+	value := valueOf(claims[name])
+	var got string
 	switch n := value.Number; {
 	case value.Kind != KindNumber:
 		got = value.Kind.String()
