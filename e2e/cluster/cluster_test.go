@@ -459,7 +459,12 @@ func fullLoad(t *testing.T) {
 // signal sends a signal to the process of a Pod, which runs on this machine.
 func signal(t *testing.T, pod string, sig syscall.Signal) {
 	t.Helper()
-	uid := kubectl(t, "get", "pod", pod, "-o", "jsonpath={.metadata.uid}")
+	signalIn(t, namespace, pod, sig)
+}
+
+func signalIn(t *testing.T, namespace, pod string, sig syscall.Signal) {
+	t.Helper()
+	uid := run(t, "", "kubectl", "-n", namespace, "get", "pod", pod, "-o", "jsonpath={.metadata.uid}")
 	groups, err := filepath.Glob("/proc/[0-9]*/cgroup")
 	if err != nil {
 		t.Fatal(err)
