@@ -11,6 +11,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pb33f/libopenapi/datamodel" // for OpenAPI's schema; its validator takes minutes to compile
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 const apiKey = "vsk_key"
@@ -26,6 +29,14 @@ func keysFile(t *testing.T) string {
 }
 
 func TestTheDescriptionIsOpenAPI31(t *testing.T) {
+	official := jsonschema.NewCompiler()
+	if err := official.AddResource("openapi31.json", decode(t, []byte(datamodel.OpenAPI31SchemaData))); err != nil {
+		t.Fatal(err)
+	}
+	openAPI, err := official.Compile("openapi31.json")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, env := range map[string][]string{
 		"open":                  nil,
 		"another path":          {"TOKEN_PATH=/token"},
@@ -35,13 +46,22 @@ func TestTheDescriptionIsOpenAPI31(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, env...)
-			if version := s.document.GetVersion(); version != "3.1.0" {
-				t.Errorf("version %s", version)
+			if err := openAPI.Validate(decode(t, s.description)); err != nil {
+				t.Errorf("%#v", err)
 			}
-			if ok, errs := s.validator.ValidateDocument(); !ok {
-				for _, err := range errs {
-					t.Errorf("%s: %s %v", err.Message, err.Reason, err.SchemaValidationErrors)
-				}
+			// OpenAPI's schema leaves schemas to JSON Schema
+			var described struct {
+				OpenAPI    string
+				Components struct{ Schemas map[string]any }
+			}
+			if err := json.Unmarshal(s.description, &described); err != nil {
+				t.Fatal(err)
+			}
+			if described.OpenAPI != "3.1.0" {
+				t.Errorf("version %s", described.OpenAPI)
+			}
+			for name := range described.Components.Schemas {
+				s.schema(t, "components", "schemas", name)
 			}
 			t.Logf("%d bytes", len(s.description))
 		})
@@ -120,6 +140,31 @@ func TestExamplesAreReal(t *testing.T) {
 		if !seen[status] && !slices.Contains([]string{"408", "500", "default"}, status) {
 			t.Errorf("%s was not answered", status)
 		}
+	}
+}
+
+// TestWhatIsNotDescribedIsFound: the check that the other tests rely on can fail.
+func TestWhatIsNotDescribedIsFound(t *testing.T) {
+	s := start(t)
+	real := s.post(t, `{"sessionName":"a","role":1}`)
+	s.conforms(t, real)
+	for name, change := range map[string]func(*answer){
+		"another path":              func(a *answer) { a.request.URL.Path = "/elsewhere" },
+		"another method":            func(a *answer) { a.request.Method = http.MethodPatch },
+		"a status that has errors":  func(a *answer) { a.status = http.StatusBadRequest },
+		"no request id":             func(a *answer) { a.header.Del("X-Request-Id") },
+		"another type":              func(a *answer) { a.header.Set("Content-Type", "text/html") },
+		"a body without its member": func(a *answer) { a.body = []byte(`{"token":"a"}`) },
+		"a body that is a list":     func(a *answer) { a.body = []byte(`[]`) },
+		"no body":                   func(a *answer) { a.body = []byte(`null`) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			changed := answer{real.request.Clone(t.Context()), real.status, real.header.Clone(), real.body}
+			change(&changed)
+			if s.mismatch(t, changed) == nil {
+				t.Error("not found")
+			}
+		})
 	}
 }
 

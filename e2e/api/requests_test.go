@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -45,18 +44,8 @@ func compile(expression string) (jsonschema.Regexp, error) {
 	return pattern{compiled}, err
 }
 
-func rules(t *testing.T, description []byte) []rule {
+func (s *service) rules(t *testing.T) []rule {
 	t.Helper()
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(description))
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiler := jsonschema.NewCompiler()
-	compiler.DefaultDraft(jsonschema.Draft2020) // that of OpenAPI 3.1
-	compiler.UseRegexpEngine(compile)
-	if err := compiler.AddResource("openapi.json", document); err != nil {
-		t.Fatal(err)
-	}
 	var request struct {
 		Components struct {
 			Schemas struct {
@@ -70,15 +59,12 @@ func rules(t *testing.T, description []byte) []rule {
 			}
 		}
 	}
-	if err := json.Unmarshal(description, &request); err != nil {
+	if err := json.Unmarshal(s.description, &request); err != nil {
 		t.Fatal(err)
 	}
 	var list []rule
 	for name, property := range request.Components.Schemas.TokenRequest.Properties {
-		schema, err := compiler.Compile("openapi.json#/components/schemas/TokenRequest/properties/" + name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		schema := s.schema(t, "components", "schemas", "TokenRequest", "properties", name)
 		r := rule{name, slices.Contains(request.Components.Schemas.TokenRequest.Required, name), schema, property.AnyOf}
 		if r.limits == nil {
 			r.limits = []limits{property.limits}
@@ -94,11 +80,7 @@ func rules(t *testing.T, description []byte) []rule {
 
 func (r rule) allows(t *testing.T, text string) bool {
 	t.Helper()
-	value, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
-	if err != nil {
-		t.Fatalf("%s: %v", text, err)
-	}
-	return r.rule.Validate(value) == nil
+	return r.rule.Validate(decode(t, []byte(text))) == nil
 }
 
 // differs says why the service may see a value in another way than JSON Schema. The list is closed: whatever else differs
@@ -217,7 +199,7 @@ func TestTheServiceAcceptsWhatTheDescriptionAllows(t *testing.T) {
 	for name, env := range map[string][]string{"by default": nil, "with a lifetime of our own": {"TOKEN_MAX_TTL=4567s", "TOKEN_DEFAULT_TTL=31m"}} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, env...)
-			list := rules(t, s.description)
+			list := s.rules(t)
 			for i, r := range list {
 				t.Run(r.name, func(t *testing.T) {
 					counts := map[bool]int{}
@@ -276,7 +258,7 @@ func valid(t *testing.T, list []rule) map[int]string {
 // TestDifferencesAreReal: each reason on the closed list stands for a real difference, or it would have to go.
 func TestDifferencesAreReal(t *testing.T) {
 	s := start(t)
-	list := rules(t, s.description)
+	list := s.rules(t)
 	for _, c := range []struct{ property, text string }{
 		{"userKey", quote(strings.Repeat("😀", 19))},
 		{"geoRegions", `"U S"`},
