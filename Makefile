@@ -20,19 +20,31 @@ CHROMIUM     ?= $(shell command -v chromium || command -v chromium-browser || co
 INGRESS      ?= http://127.0.0.1
 INGRESSCLASS ?= traefik
 
-.PHONY: help run test unit api browser screenshots integration auth chart resilience e2e manifests dashboard race lint prose fmt bench bench-load bench-grow fuzz vulncheck build image vm release-dry-run owner
+# One way to compile, so that what is compiled for one target serves all; only the race detector needs cgo.
+export CGO_ENABLED = 0
+
+.PHONY: help run test unit parts suites api browser screenshots integration auth chart resilience e2e manifests dashboard race lint prose fmt bench bench-load bench-grow fuzz vulncheck build image vm release-dry-run owner
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-zA-Z0-9_-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 run: ## serve, with the settings of the environment and .env
 	go run .
 
-test: unit api browser integration auth chart ## run all tests; the first time builds Prometheus, the OpenTelemetry Collector, oauth2-proxy and Helm, which takes minutes
+test: unit parts browser suites ## run all tests; the first time builds the programs that they run beside the service, and says so
 
 unit: ## run the tests that need nothing but Go
 	go vet ./...
 	go test ./...
+
+PARTS = cd e2e && go run ./parts/build
+
+parts: ## build the programs that the tests run beside the service, once: Prometheus, the OpenTelemetry Collector, oauth2-proxy, Helm and others
+	@$(PARTS)
+
+suites: parts
+	@echo "== api, integration, auth, chart: compiles them, then runs two at a time; each says when it is done"
+	cd e2e && go vet ./... && go test -count=1 -timeout 30m ./...
 
 api: ## hold the API's description to OpenAPI 3.1, and the service to its description
 	cd e2e/api && go vet ./... && go test -count=1 -timeout 10m ./...
@@ -47,16 +59,19 @@ screenshots: e2e/browser/bin ## make the pictures in docs/ anew; needs the same
 e2e/browser/bin:
 	@command -v node >/dev/null && command -v npm >/dev/null && command -v python3 >/dev/null && test -n "$(CHROMIUM)" || \
 		{ echo "this needs Node.js, npm, Python 3 and Chromium; on Debian: apt-get install nodejs npm python3 chromium" >&2; exit 1; }
-	CGO_ENABLED=0 go build -o e2e/browser/bin/videosdk-auth-endpoint .
+	go build -o e2e/browser/bin/videosdk-auth-endpoint .
 	cd e2e/browser && npm ci --no-fund --no-audit
 
 integration: ## run the tests against the real Prometheus and OpenTelemetry Collector
+	@$(PARTS) prometheus promtool otelcol
 	cd e2e && go vet . ./otelcol ./loadbench/... ./dashboard/... && go test -count=1 -timeout 30m . ./dashboard
 
 auth: ## run the tests against a real OpenID provider and oauth2-proxy
+	@$(PARTS) oauth2-proxy
 	cd e2e/auth && go vet ./... && go test -count=1 -timeout 30m ./...
 
 chart: ## test the chart and k8s/ by Helm 3 and 4, helm-unittest, kubeconform, promtool, Pod Security and kube-score
+	@$(PARTS) helm3 helm4 helm-unittest helm-docs kubeconform kube-score promtool
 	cd e2e/chart && go vet ./... && go test -count=1 -timeout 30m ./...
 
 vm: ## try the systemd unit, and nginx and Caddy in front, as docs/vm.md has them; needs systemd, nginx and Caddy
@@ -92,12 +107,12 @@ bench: ## run the benchmarks, ours beside their references
 	go test -run '^$$' -bench . ./signer ./handler/...
 
 bench-load: ## print the CPU per request beside a bare Echo, podinfo, and with SAMPLE=DIR Zoom's Node sample; needs Linux, wrk and two cores
-	CGO_ENABLED=0 go build -o e2e/bin/videosdk-auth-endpoint .
+	go build -o e2e/bin/videosdk-auth-endpoint .
 	GOBIN=$(CURDIR)/e2e/bin go install $(PODINFO)
-	cd e2e && go build -o bin/ ./loadbench/bareecho ./loadbench/tracedecho ./otelcol && go run ./loadbench $(if $(SAMPLE),-sample $(abspath $(SAMPLE)))
+	cd e2e && go build -o bin/ ./loadbench/bareecho ./loadbench/tracedecho && go run ./loadbench $(if $(SAMPLE),-sample $(abspath $(SAMPLE)))
 
 bench-grow: ## print throughput, CPU, p99 and memory with one core and two, 1 to 10,000 connections, and larger bodies; needs the same
-	CGO_ENABLED=0 go build -o e2e/bin/videosdk-auth-endpoint .
+	go build -o e2e/bin/videosdk-auth-endpoint .
 	cd e2e && go build -o bin/ ./loadbench/bareecho && go run ./loadbench -grow -rounds 3
 
 fuzz: ## run each fuzz test for FUZZTIME
@@ -117,7 +132,7 @@ vulncheck: ## fail on known vulnerabilities that .vex/ does not explain; VULNDB=
 	cd e2e/vulncheck && go run . -db "$(VULNDB)" -test -tags cluster,resilience -vex tests.openvex.json .. .
 
 build: ## build bin/videosdk-auth-endpoint
-	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)" -o bin/videosdk-auth-endpoint .
+	go build -trimpath -ldflags="-s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)" -o bin/videosdk-auth-endpoint .
 
 image: ## build the container image IMAGE
 	$(BUILDER) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) -t $(IMAGE) .

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"videosdk-auth-endpoint/internal/servicetest"
 	"videosdk-auth-endpoint/signer"
 )
 
@@ -205,11 +206,7 @@ func TestReadmeCommands(t *testing.T) {
 	}
 	_, port, _ := net.SplitHostPort(free.Addr().String())
 	_ = free.Close()
-	s := &terminal{dir: t.TempDir(), port: port}
-	s.binary = filepath.Join(s.dir, "videosdk-auth-endpoint")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-C", root, "-o", s.binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v %s", err, out)
-	}
+	s := &terminal{dir: t.TempDir(), port: port, binary: servicetest.Binary(t)}
 	t.Cleanup(s.stop)
 	s.write(t, ".env.example", s.read(t, ".env.example"))
 	n := 0

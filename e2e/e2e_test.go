@@ -1,5 +1,5 @@
 // Package e2e proves the service against the real things around it: Prometheus, the OpenTelemetry Collector.
-// They are built from their modules, at the versions in go.mod, the first time that the tests run.
+// Package parts builds them the first time that the tests run.
 package e2e_test
 
 import (
@@ -10,44 +10,20 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"videosdk-auth-endpoint/e2e/parts"
 	"videosdk-auth-endpoint/internal/servicetest"
 )
 
 const chart = "../charts/videosdk-auth-endpoint"
 
-var bin string
-
-func TestMain(m *testing.M) {
-	var err error
-	if bin, err = filepath.Abs("bin"); err != nil {
-		panic(err)
-	}
-	// Go links a binary again only when something has changed
-	for _, build := range [][]string{
-		{"-o", bin + "/otelcol", "./otelcol"},
-		{"-o", bin + "/prometheus", "github.com/prometheus/prometheus/cmd/prometheus"},
-		{"-o", bin + "/promtool", "github.com/prometheus/prometheus/cmd/promtool"},
-	} {
-		cmd := exec.Command("go", "build")
-		cmd.Args = append(cmd.Args, build...)
-		// -C must come first
-		cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), "CGO_ENABLED=0"), os.Stderr, os.Stderr
-		if err := cmd.Run(); err != nil {
-			panic(fmt.Sprintf("go build %v: %v", build, err))
-		}
-	}
-	os.Exit(m.Run())
-}
-
-// start runs a program of bin/ until the test ends.
+// start runs a program until the test ends.
 func start(t *testing.T, name string, args ...string) *servicetest.Process {
 	t.Helper()
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(bin, name), args...)
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), parts.Path(t, name), args...)
 	cmd.Dir = t.TempDir()
 	return servicetest.Run(t, cmd, nil)
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"videosdk-auth-endpoint/e2e/parts"
 	"videosdk-auth-endpoint/internal/servicetest"
 )
 
@@ -176,7 +177,7 @@ func testHistograms(t *testing.T, p *promQL) {
 
 // TestMetrics: promtool has nothing against the names and texts of the metrics.
 func TestMetrics(t *testing.T) {
-	cmd := exec.CommandContext(t.Context(), bin+"/promtool", "check", "metrics")
+	cmd := exec.CommandContext(t.Context(), parts.Path(t, "promtool"), "check", "metrics")
 	cmd.Stdin = strings.NewReader(get(t, startService(t).Admin+"/metrics"))
 	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("%v\n%s", err, out)
@@ -189,7 +190,7 @@ func TestRules(t *testing.T) {
 		{"check", "rules", chart + "/files/rules.yaml"},
 		{"test", "rules", "testdata/rules_test.yaml"},
 	} {
-		out, err := exec.CommandContext(t.Context(), bin+"/promtool", args...).CombinedOutput()
+		out, err := exec.CommandContext(t.Context(), parts.Path(t, "promtool"), args...).CombinedOutput()
 		if err != nil {
 			t.Errorf("promtool %v: %v", args, err)
 		}

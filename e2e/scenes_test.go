@@ -20,6 +20,7 @@ import (
 	sdk "github.com/grafana/grafana-foundation-sdk/go/dashboard"
 	"github.com/grafana/grafana-foundation-sdk/go/prometheus"
 
+	"videosdk-auth-endpoint/e2e/parts"
 	"videosdk-auth-endpoint/internal/servicetest"
 )
 
@@ -149,7 +150,7 @@ func history(t *testing.T) string {
 		t.Fatal(err)
 	}
 	promtool := []string{"tsdb", "create-blocks-from", "openmetrics", dir + "/history", dir + "/data"}
-	cmd := exec.CommandContext(t.Context(), bin+"/promtool", promtool...)
+	cmd := exec.CommandContext(t.Context(), parts.Path(t, "promtool"), promtool...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

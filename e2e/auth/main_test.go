@@ -5,12 +5,8 @@ package auth_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,26 +25,6 @@ const (
 	sdkKey    = "hidden-sdk-key"
 	sdkSecret = "hidden-sdk-secret-of-at-least-32-bytes"
 )
-
-var bin string
-
-func TestMain(m *testing.M) {
-	var err error
-	if bin, err = filepath.Abs("bin"); err != nil {
-		panic(err)
-	}
-	// Go links a binary again only when something has changed
-	for _, build := range [][]string{
-		{"-o", bin + "/oauth2-proxy", "github.com/oauth2-proxy/oauth2-proxy/v7"},
-	} {
-		cmd := exec.Command("go", append([]string{"build"}, build...)...)
-		cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), "CGO_ENABLED=0"), os.Stderr, os.Stderr
-		if err := cmd.Run(); err != nil {
-			panic(fmt.Sprintf("go build: %v", err))
-		}
-	}
-	os.Exit(m.Run())
-}
 
 // service is the service under test.
 type service struct{ *servicetest.Service }

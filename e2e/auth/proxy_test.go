@@ -7,12 +7,12 @@ import (
 	"net/http"
 	"net/url"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
 
+	"videosdk-auth-endpoint/e2e/parts"
 	"videosdk-auth-endpoint/internal/servicetest"
 )
 
@@ -29,7 +29,7 @@ func startSignInProxy(t *testing.T, p *provider, s *service) string {
 	}
 	address := free.Addr().String()
 	_ = free.Close()
-	proxy := exec.Command(filepath.Join(bin, "oauth2-proxy"),
+	proxy := exec.Command(parts.Path(t, "oauth2-proxy"),
 		"--provider=oidc", "--oidc-issuer-url="+p.issuer, "--client-id="+proxyApp, "--client-secret="+appSecret,
 		"--cookie-secret="+cookieSecret, "--email-domain=*", "--upstream="+s.URL, "--pass-user-headers",
 		"--http-address="+address, "--cookie-secure=false", "--skip-provider-button")

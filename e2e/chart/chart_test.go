@@ -1,5 +1,5 @@
 // Package chart_test proves the Helm chart and the manifests made of it without a cluster, with the tools that users have.
-// They are built from their modules, at the versions in go.mod, the first time that the tests run.
+// Package parts builds them the first time that the tests run.
 // Run them with -count=1: Go keeps results of tests, and does not see that files outside of this module changed.
 package chart_test
 
@@ -28,6 +28,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
 
+	"videosdk-auth-endpoint/e2e/parts"
 	"videosdk-auth-endpoint/internal/servicetest"
 )
 
@@ -36,47 +37,19 @@ const (
 	base       = "../../k8s/base"
 	overlay    = "../../k8s/overlays/example"
 	kubernetes = "1.37.2"
-	// its module can't share a go.mod with Helm: it needs APIs that newer Kubernetes modules have no more
-	kubeScore = "github.com/zegl/kube-score/cmd/kube-score@v1.20.0"
 )
 
 var (
-	bin   string
 	helms = []string{"helm3", "helm4"}
 	// valueFiles are ways to use the chart, in testdata.
 	valueFiles = []string{"default", "all", "secret", "guarded"}
 )
 
-func TestMain(m *testing.M) {
-	var err error
-	if bin, err = filepath.Abs("bin"); err != nil {
-		panic(err)
-	}
-	// Go links a binary again only when something has changed
-	for _, build := range [][]string{
-		{"build", "-o", bin + "/helm3", "helm.sh/helm/v3/cmd/helm"},
-		{"build", "-o", bin + "/helm4", "helm.sh/helm/v4/cmd/helm"},
-		{"build", "-o", bin + "/helm-docs", "github.com/norwoodj/helm-docs/cmd/helm-docs"},
-		{"build", "-o", bin + "/helm-unittest", "github.com/helm-unittest/helm-unittest/cmd/helm-unittest"},
-		{"build", "-o", bin + "/kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform"},
-		{"build", "-o", bin + "/manifests", "./manifests"},
-		{"install", kubeScore},
-		{"build", "-o", bin + "/promtool", "github.com/prometheus/prometheus/cmd/promtool"},
-	} {
-		cmd := exec.Command("go", build...)
-		cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), "CGO_ENABLED=0", "GOBIN="+bin), os.Stderr, os.Stderr
-		if err := cmd.Run(); err != nil {
-			panic(fmt.Sprintf("go %v: %v", build, err))
-		}
-	}
-	os.Exit(m.Run())
-}
-
-// command runs a program of bin/ and returns its output.
+// command runs a program and returns its output.
 func command(t *testing.T, stdin []byte, name string, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, name), args...)
+	cmd := exec.CommandContext(t.Context(), parts.Path(t, name), args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), &out, &errs
 	err = cmd.Run()
 	return out.String(), errs.String(), err
@@ -434,7 +407,7 @@ func TestVariables(t *testing.T) {
 // TestManifests: k8s/base is what the chart renders today.
 func TestManifests(t *testing.T) {
 	dir := t.TempDir()
-	if _, errs, err := command(t, nil, "manifests", dir); err != nil {
+	if errs, err := exec.CommandContext(t.Context(), "go", "run", "./manifests", dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, errs)
 	}
 	if got, want := contents(t, base), contents(t, dir); !maps.Equal(got, want) {

@@ -20,6 +20,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"videosdk-auth-endpoint/e2e/parts"
 )
 
 const readme = `{"sessionName": "Cool Cars", "role": 1, "sessionKey": "session123", "userIdentity": "user123"}`
@@ -94,7 +96,7 @@ var credentials = []string{"ZOOM_VIDEO_SDK_KEY=key", "ZOOM_VIDEO_SDK_SECRET=secr
 
 // compare sets the service, with all that can be turned on, beside other servers.
 func compare(ctx context.Context, dir, bin, sample string, rounds int, l load) error {
-	collector, endpoint, err := startCollector(ctx, bin, dir)
+	collector, endpoint, err := startCollector(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -246,7 +248,11 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-func startCollector(ctx context.Context, bin, dir string) (*exec.Cmd, string, error) {
+func startCollector(ctx context.Context, dir string) (*exec.Cmd, string, error) {
+	otelcol, err := parts.Find("otelcol")
+	if err != nil {
+		return nil, "", err
+	}
 	port, err := freePort()
 	if err != nil {
 		return nil, "", err
@@ -260,7 +266,7 @@ service: {pipelines: {traces: {receivers: [otlp], exporters: [nop]}}, telemetry:
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return nil, "", err
 	}
-	cmd := exec.CommandContext(ctx, "taskset", "-c", "1", filepath.Join(bin, "otelcol"), "--config=file:"+file)
+	cmd := exec.CommandContext(ctx, "taskset", "-c", "1", otelcol, "--config=file:"+file)
 	cmd.Stderr = os.Stderr
 	endpoint := fmt.Sprintf("http://127.0.0.1:%d", port)
 	if err := cmd.Start(); err != nil {

@@ -18,6 +18,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"videosdk-auth-endpoint/e2e/parts"
 )
 
 const (
@@ -74,12 +76,15 @@ func run(dir string) error {
 
 // template is what Helm makes of the chart; Ingress and what needs an operator are off by default.
 func template() ([]byte, error) {
-	cmd := exec.Command("go", "tool", "helm.sh/helm/v4/cmd/helm", "template", name, "../../charts/"+name, "--skip-tests",
+	helm, err := parts.Find("helm4")
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(helm, "template", name, "../../charts/"+name, "--skip-tests",
 		"--set", "credentials.existingSecret=videosdk-credentials",
 		// nobody can have the domain .invalid: an overlay has to say where the image is
 		"--set", "image.repository=registry.invalid/"+name)
-	// as the tests build Helm, so that it is compiled once
-	cmd.Env, cmd.Stderr = append(os.Environ(), "CGO_ENABLED=0"), os.Stderr
+	cmd.Stderr = os.Stderr
 	return cmd.Output()
 }
 

@@ -1,0 +1,4 @@
+package parts
+
+// LinkedFrom is for its test.
+var LinkedFrom = linkedFrom

@@ -1,0 +1,244 @@
+// Package parts builds the programs that the tests run beside the service: the real Prometheus, Helm and others. They are
+// built once, and kept in the user's folder of caches, where they survive a clean checkout. One is built anew when go.mod
+// has another version of something in it, and for another version of Go.
+package parts
+
+import (
+	"crypto/sha256"
+	"debug/buildinfo"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// part is a program, by the path of its package. Its version is the one in go.mod, unless it stands behind the path.
+type part struct {
+	name, pkg, tags string
+}
+
+var all = []part{
+	// All discoveries of targets but those by file and by HTTP are left out: they are SDKs of every cloud, and three
+	// quarters of what there is to compile and to download.
+	{"prometheus", "github.com/prometheus/prometheus/cmd/prometheus", "remove_all_sd"},
+	{"promtool", "github.com/prometheus/prometheus/cmd/promtool", "remove_all_sd"},
+	{"otelcol", "./otelcol", ""},
+	{"oauth2-proxy", "github.com/oauth2-proxy/oauth2-proxy/v7", ""},
+	{"helm3", "helm.sh/helm/v3/cmd/helm", ""},
+	{"helm4", "helm.sh/helm/v4/cmd/helm", ""},
+	{"helm-unittest", "github.com/helm-unittest/helm-unittest/cmd/helm-unittest", ""},
+	{"helm-docs", "github.com/norwoodj/helm-docs/cmd/helm-docs", ""},
+	{"kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform", ""},
+	// Its module can't share a go.mod with Helm: it needs APIs that newer Kubernetes modules no longer have.
+	{"kube-score", "github.com/zegl/kube-score/cmd/kube-score@v1.20.0", ""},
+}
+
+// Path returns where a program is, and builds it if it is not there yet.
+func Path(t testing.TB, name string) string {
+	t.Helper()
+	path, err := Find(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Find is Path for what is not a test.
+func Find(name string) (string, error) {
+	for _, p := range all {
+		if p.name == name {
+			return p.find(os.Stderr)
+		}
+	}
+	return "", fmt.Errorf("there is no part %q", name)
+}
+
+// Build builds those of the named programs that are missing, or all, and says what it does.
+func Build(out io.Writer, names ...string) error {
+	var missing []part
+	for _, p := range all {
+		if len(names) > 0 && !slices.Contains(names, p.name) {
+			continue
+		}
+		path, err := p.kept()
+		if err != nil {
+			return err
+		}
+		if path == "" {
+			missing = append(missing, p)
+		}
+	}
+	if len(missing) > 0 {
+		fmt.Fprintln(out, "== building programs that the tests run beside the service. All of them take about seven minutes of one core, "+
+			"370 MB in the folder of caches, and 2 GB in Go's build cache.")
+	}
+	for i, p := range missing {
+		fmt.Fprintf(out, "[%d/%d] ", i+1, len(missing))
+		if _, err := p.find(out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kept is where the program is; empty when it has to be built.
+func (p part) kept() (string, error) {
+	prefix, err := p.prefix()
+	if err != nil {
+		return "", err
+	}
+	module, err := moduleDir()
+	if err != nil {
+		return "", err
+	}
+	mod, err := os.ReadFile(filepath.Join(module, "go.mod"))
+	if err != nil {
+		return "", err
+	}
+	found, err := filepath.Glob(prefix + "*")
+	if err != nil {
+		return "", err
+	}
+	for _, path := range found {
+		if info, err := buildinfo.ReadFile(path); err == nil && (strings.Contains(p.pkg, "@") || linkedFrom(info, string(mod))) {
+			now := time.Now()
+			return path, os.Chtimes(path, now, now) // prune sees that it is in use
+		}
+	}
+	return "", nil
+}
+
+// linkedFrom tells whether a program has the versions of modules that stand in a go.mod.
+func linkedFrom(info *buildinfo.BuildInfo, mod string) bool {
+	for _, m := range info.Deps {
+		line := "\t" + m.Path + " " + m.Version
+		if !strings.Contains(mod, line+"\n") && !strings.Contains(mod, line+" ") {
+			return false
+		}
+		if m.Replace != nil && !strings.Contains(mod, " => "+m.Replace.Path+" "+m.Replace.Version+"\n") {
+			return false
+		}
+	}
+	return true
+}
+
+// prefix is how the path of the program begins, with a hash of all that it is made of but the modules.
+func (p part) prefix() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	module, err := moduleDir()
+	if err != nil {
+		return "", err
+	}
+	hash := sha256.New()
+	fmt.Fprintln(hash, p, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	if strings.HasPrefix(p.pkg, ".") {
+		files, err := filepath.Glob(filepath.Join(module, p.pkg, "*.go"))
+		if err != nil {
+			return "", err
+		}
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				return "", err
+			}
+			_, _ = hash.Write(content)
+		}
+	}
+	return filepath.Join(cache, "videosdk-auth-endpoint", fmt.Sprintf("%s-%x-", p.name, hash.Sum(nil)[:4])), nil
+}
+
+// moduleDir is the folder of the module that this package is in, and that its users run in.
+var moduleDir = sync.OnceValues(func() (string, error) {
+	out, err := exec.Command("go", "env", "GOMOD").Output()
+	return filepath.Dir(strings.TrimSpace(string(out))), err
+})
+
+// building is held while a program is built, so that tests that run side by side don't build it twice.
+var building sync.Mutex
+
+func (p part) find(out io.Writer) (string, error) {
+	building.Lock()
+	defer building.Unlock()
+	if path, err := p.kept(); path != "" || err != nil {
+		return path, err
+	}
+	fmt.Fprintf(out, "building %s, once: ", p.name)
+	begun := time.Now()
+	path, err := p.build()
+	if err != nil {
+		return "", err
+	}
+	info, err := buildinfo.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	file, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprintf(out, "%s, %d s, %d MB\n", info.Main.Version, int(time.Since(begun).Seconds()), file.Size()>>20)
+	return path, p.prune()
+}
+
+// build links the program beside its place and then moves it there, so that nobody finds half of it.
+func (p part) build() (string, error) {
+	prefix, err := p.prefix()
+	if err != nil {
+		return "", err
+	}
+	module, err := moduleDir()
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(filepath.Dir(prefix), 0o755); err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(prefix), "building-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	// "go install" takes a version, and names the program itself
+	cmd := exec.Command("go", "install", "-tags", p.tags, "-ldflags", "-s -w", p.pkg)
+	cmd.Dir = module
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOBIN="+dir)
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", cmd, err, output)
+	}
+	built, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(built) != 1 {
+		return "", fmt.Errorf("%s made %v: %w", cmd, built, err)
+	}
+	path := prefix + strings.TrimPrefix(filepath.Base(dir), "building-")
+	return path, os.Rename(built[0], path)
+}
+
+// prune removes what the program was before, unless somebody used it within the last two weeks.
+func (p part) prune() error {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return err
+	}
+	others, err := filepath.Glob(filepath.Join(cache, "videosdk-auth-endpoint", p.name+"-*-*"))
+	if err != nil {
+		return err
+	}
+	for _, other := range others {
+		if file, err := os.Stat(other); err == nil && time.Since(file.ModTime()) > 14*24*time.Hour {
+			if err := os.Remove(other); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
