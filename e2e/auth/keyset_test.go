@@ -192,7 +192,7 @@ func TestTwoProvidersAtOnce(t *testing.T) {
 	servicetest.Eventually(t, 20*time.Second, "the customers' new key is known", func() bool { return s.post(t, forged, asParticipant).status == http.StatusOK })
 	got := s.post(t, signed+"."+signature, asHost)
 	got.wantErrors(t, http.StatusUnauthorized, "Authorization")
-	if l := s.audit(t, got); l["decision"] != "issuer" {
+	if l := s.audit(t, got); l["decision"] != "unknown_key" {
 		t.Errorf("got the log line %v", l)
 	}
 	customers.stop(t)

@@ -73,7 +73,7 @@ func TestWhoSignsInAtAProxyGetsATokenByItsWord(t *testing.T) {
 
 	t.Run("a teacher may be host", func(t *testing.T) {
 		got := post(t, ada, proxy, asHost, http.Header{})
-		if g := got.grant(t); g.Role != 1 || g.Identity != teacher.email {
+		if g := got.grant(t); g.Role != 1 || g.UserKey != teacher.email {
 			t.Errorf("got %+v", g)
 		}
 		if l := s.audit(t, got); l["caller_method"] != "proxy" || l["decision"] != "allowed" {
@@ -82,7 +82,7 @@ func TestWhoSignsInAtAProxyGetsATokenByItsWord(t *testing.T) {
 	})
 	t.Run("a pupil may not", func(t *testing.T) {
 		post(t, ben, proxy, asHost, http.Header{}).wantErrors(t, http.StatusForbidden, "policy")
-		if g := post(t, ben, proxy, asParticipant, http.Header{}).grant(t); g.Role != 0 || g.Identity != pupil.email {
+		if g := post(t, ben, proxy, asParticipant, http.Header{}).grant(t); g.Role != 0 || g.UserKey != pupil.email {
 			t.Errorf("got %+v", g)
 		}
 	})
@@ -90,7 +90,7 @@ func TestWhoSignsInAtAProxyGetsATokenByItsWord(t *testing.T) {
 		for _, name := range []string{"X-Forwarded-Email", "x-forwarded-email"} {
 			header := http.Header{name: {teacher.email}}
 			post(t, ben, proxy, asHost, header).wantErrors(t, http.StatusForbidden, "policy")
-			if g := post(t, ben, proxy, asParticipant, header).grant(t); g.Identity != pupil.email {
+			if g := post(t, ben, proxy, asParticipant, header).grant(t); g.UserKey != pupil.email {
 				t.Errorf("got %+v", g)
 			}
 		}

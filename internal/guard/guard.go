@@ -67,7 +67,7 @@ func (g *Guard) Run(ctx context.Context, b Background) {
 	go g.Rules.run(ctx, b)
 }
 
-// Ready says whether every method can be used: it is false until the key set was fetched once.
+// Ready says whether every method can be used: it is false until a key set was fetched once.
 func (g *Guard) Ready() bool {
 	return !slices.ContainsFunc(g.authenticators, func(a authenticator) bool { return !a.ready() })
 }

@@ -67,15 +67,17 @@ func (v *verifier) find(r *http.Request, token string) (*Caller, *RefusalError) 
 		return nil, refusal
 	}
 	claims := jwt.MapClaims{}
-	from := found[0]
+	var from issuerKeys
 	_, err := v.parser.ParseWithClaims(token, claims, func(*jwt.Token) (any, error) {
-		// two issuers may have given their keys the same name
-		if i := slices.IndexFunc(found, func(f issuerKeys) bool { return f.issuer == claims["iss"] }); i >= 0 {
-			from = found[i]
+		if from, refusal = v.keys.choose(found, claims["iss"], name); refusal != nil {
+			return nil, refusal
 		}
 		return jwt.VerificationKeySet{Keys: from.keys}, nil
 	})
-	if err != nil {
+	switch {
+	case refusal != nil:
+		return nil, refusal
+	case err != nil:
 		return nil, v.explain(claims, err)
 	}
 	subject, refusal := v.check(claims, from.issuer)

@@ -176,6 +176,23 @@ func (k *keySets) pending(until []int) (ended <-chan struct{}, pending bool) {
 	return k.ended, pending
 }
 
+// choose returns those keys that are the token's issuer's, as two issuers may have given their keys the same name. One
+// whose new key has the name of another issuer's key has its key set fetched again.
+func (k *keySets) choose(found []issuerKeys, issuer any, name keyName) (issuerKeys, *RefusalError) {
+	for _, f := range found {
+		if f.issuer == issuer {
+			return f, nil
+		}
+	}
+	for _, s := range k.sets {
+		if s.issuer != "" && s.issuer == issuer {
+			s.ask()
+			return issuerKeys{}, refuse(UnknownKey, "the key set of %s has no key %.100q for %s", s, name.id, name.alg)
+		}
+	}
+	return found[0], nil // once it is verified, it is refused for its issuer
+}
+
 // unknown refuses a token by a key that is not known.
 func (k *keySets) unknown(name keyName) *RefusalError {
 	for _, s := range k.sets {

@@ -187,7 +187,7 @@ func TestIssuers(t *testing.T) {
 		{"a customer", customers.by(t, "customers", otherECKey(), nil), "", false},
 		{"staff, under an id that both have", staff.by(t, "one", ecKey(), nil), "", true},
 		{"a customer, under an id that both have", customers.by(t, "one", otherECKey(), nil), "", false},
-		{"the customers' provider in the name of staff", staff.by(t, "customers", otherECKey(), nil), guard.Issuer, false},
+		{"the customers' provider in the name of staff", staff.by(t, "customers", otherECKey(), nil), guard.UnknownKey, false},
 		{"the customers' provider in the name of staff, under an id that both have", staff.by(t, "one", otherECKey(), nil), guard.Signature, false},
 		{"the customers' key under the staff's id", staff.by(t, "staff", otherECKey(), nil), guard.Signature, false},
 		{"an issuer that is not known", staff.by(t, "one", ecKey(), jwt.MapClaims{"iss": "https://evil.example"}), guard.Issuer, false},
@@ -207,6 +207,29 @@ func TestIssuers(t *testing.T) {
 				t.Errorf("as host: %v", err)
 			}
 		})
+	}
+}
+
+// TestANewKeyWithTheNameOfAnotherIssuersKey is found within one fetch.
+func TestANewKeyWithTheNameOfAnotherIssuersKey(t *testing.T) {
+	first, second := newProvider(t), newProvider(t)
+	first.set(jwk(t, "2", &ecKey().PublicKey, "ES256", "sig"))
+	second.set(jwk(t, "1", &otherECKey().PublicKey, "ES256", "sig"))
+	c := first.config()
+	c.Issuers = []string{first.URL, second.URL}
+	g, fetched := start(t, c)
+	for range 2 {
+		<-fetched
+	}
+	second.set(jwk(t, "2", &otherECKey().PublicKey, "ES256", "sig"))
+	token := second.by(t, "2", otherECKey(), nil)
+	_, err := g.Authenticate(ask(t, "Bearer "+token))
+	wantRefusal(t, err, guard.UnknownKey, token)
+	if fetch := <-fetched; fetch.Source != second.URL {
+		t.Errorf("%s was fetched again", fetch.Source)
+	}
+	if _, err := g.Authenticate(ask(t, "Bearer "+token)); err != nil {
+		t.Error(err)
 	}
 }
 
