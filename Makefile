@@ -23,7 +23,7 @@ INGRESSCLASS ?= traefik
 # One way to compile, so that what is compiled for one target serves all; only the race detector needs cgo.
 export CGO_ENABLED = 0
 
-.PHONY: help run test unit parts suites api browser screenshots integration auth chart resilience e2e manifests dashboard race lint prose fmt bench bench-load bench-grow fuzz vulncheck build image vm release-dry-run owner
+.PHONY: help run test unit parts suites api browser screenshots integration auth chart resilience e2e e2e-published manifests dashboard race lint prose fmt bench bench-load bench-grow fuzz vulncheck build image vm release-dry-run owner
 
 help: ## list the targets
 	@sed -n 's/^\([a-zA-Z0-9_-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -82,6 +82,9 @@ resilience: ## put the binary among hostile clients, behind an nginx while it re
 
 e2e: ## install IMAGE on the cluster of KUBECONFIG, with kubectl and helm, and disturb it under load; NODE=1 where this machine is the node
 	cd e2e && go test -tags cluster ./cluster -count=1 -v -timeout 30m -image $(IMAGE) -ingress $(INGRESS) -ingress-class $(INGRESSCLASS) $(if $(NODE),-node)
+
+e2e-published: ## install the chart PUBLISHED (oci://…), of VERSION, from its registry on the cluster of KUBECONFIG
+	cd e2e && go test -tags cluster ./cluster -run TestPublishedChart -count=1 -v -timeout 10m -published $(PUBLISHED) -version $(VERSION)
 
 manifests: ## render k8s/base from the chart
 	cd e2e/chart && go run ./manifests ../../k8s/base
