@@ -217,6 +217,7 @@ func TestDifferences(t *testing.T) {
 		{"what curl -d sends", "POST", "/", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, `{"sessionName":"a","role":1}`, 200, nil},
 		{"a vendor's JSON", "POST", "/", map[string]string{"Content-Type": "application/vnd.api+json"}, `{"sessionName":"a","role":1}`, 200, nil},
 		{"bytes that are not UTF-8", "POST", "/", json, "{\"sessionName\":\"M\xf6ller\",\"role\":1}", 400, []string{"sessionName"}},
+		{"half a surrogate pair", "POST", "/", json, `{"sessionName":"a\ud83d","role":1}`, 200, nil},
 		{"a compressed body", "POST", "/", map[string]string{"Content-Encoding": "gzip"}, `{"sessionName":"a","role":1}`, 415, []string{"Content-Encoding"}},
 		{"settings under their claims' names", "POST", "/", json, `{"sessionName":"a","role":1,"geo_regions":"","sessionkey":"null"}`, 200, nil},
 		{"a string at the top", "POST", "/", json, `"a"`, 400, []string{"body"}},

@@ -104,6 +104,30 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
+// FuzzHeaders: whatever the headers say of the body, nothing panics, and the answer is one that the description has.
+func FuzzHeaders(f *testing.F) {
+	for _, seed := range [][3]string{
+		{"application/json; charset=utf8", "identity, IDENTITY", "Root=1-6;Self=1"}, {"text/plain;charset=\"UTF-8\"", "", ""}, {"a/b+json, c/d", "gzip", ""},
+		{"application/x-www-form-urlencoded", "", "x"}, {"application/json;;=\"", ",", ""}, {"multipart/form-data; boundary=\"\\", "", ""},
+	} {
+		f.Add(seed[0], seed[1], seed[2], []byte(validBody))
+	}
+	f.Add("", "", "", []byte("\xff\xfe{\x00"))
+	h := handler.New(config(f), newGuard(f), newSigner(f), requests(new(telemetry.Log)), http.NotFoundHandler(), new(telemetry.Log))
+	f.Fuzz(func(t *testing.T, media, coding, id string, body []byte) {
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", bytes.NewReader(body))
+		request.Header = http.Header{"Content-Type": {media}, "Content-Encoding": {coding}, "X-Request-Id": {id}}
+		recorder := httptest.NewRecorder()
+		h.Public.ServeHTTP(recorder, request)
+		if !slices.Contains([]int{200, 400, 413, 415}, recorder.Code) || !json.Valid(recorder.Body.Bytes()) {
+			t.Errorf("%d %s", recorder.Code, recorder.Body)
+		}
+		if got := recorder.Header().Get("X-Request-Id"); got == "" || len(got) > 128 || strings.ContainsAny(got, " \"\\\r\n") {
+			t.Errorf("X-Request-Id %q", got)
+		}
+	})
+}
+
 // known returns the properties that we know, as encoding/json reads them; the others may hold anything.
 func known(t *testing.T, body []byte) map[string]any {
 	t.Helper()

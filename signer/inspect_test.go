@@ -140,6 +140,7 @@ func TestInspect(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			t.Logf("refused for %q, warned of %q", seen.Refused, seen.Warnings)
 			for what, list := range map[string]struct {
 				got  []string
 				want string
