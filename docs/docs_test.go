@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"videosdk-auth-endpoint/internal/servicetest"
 	"videosdk-auth-endpoint/signer"
@@ -129,6 +130,39 @@ func TestLinks(t *testing.T) {
 	if n < 30 {
 		t.Errorf("%d links: the test does not find them", n)
 	}
+}
+
+// TestLineLength: text is wrapped, so that a change of a sentence is a small diff. Tables, code and links can't be.
+func TestLineLength(t *testing.T) {
+	long := strings.Repeat("a", 121)
+	for text, want := range map[string]int{
+		long: 1, "a\n\n" + long + "\n": 3, "| " + long: 0, "```\n" + long + "\n```": 0, "[a](" + long + ")": 0, long[1:]: 0,
+		strings.Repeat("ä", 120): 0,
+	} {
+		if got := longLine(text); got != want {
+			t.Errorf("the long line of %q is %d, want %d", text, got, want)
+		}
+	}
+	for name, page := range pages(t) {
+		if n := longLine(page); n > 0 {
+			t.Errorf("%s: line %d has more than 120 characters", name, n)
+		}
+	}
+}
+
+// longLine returns the number of the first line of a page that should be wrapped, or 0.
+func longLine(page string) int {
+	inCode := false
+	for i, line := range strings.Split(page, "\n") {
+		start := strings.TrimSpace(line)
+		if strings.HasPrefix(start, "```") {
+			inCode = !inCode
+		}
+		if utf8.RuneCountInString(line) > 120 && !inCode && !strings.HasPrefix(start, "|") && !link.MatchString(line) {
+			return i + 1
+		}
+	}
+	return 0
 }
 
 var (

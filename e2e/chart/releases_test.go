@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"videosdk-auth-endpoint/e2e/parts"
 
 	"sigs.k8s.io/yaml"
 )
@@ -134,7 +135,7 @@ func TestDashboardByHand(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "dashboard.json")
 	line := strings.NewReplacer(
 		"charts/", "../../charts/", "values.yaml", "testdata/all.yaml --kube-version="+kubernetes, "> dashboard.json", "> "+file,
-	).Replace(filepath.Join(bin, "helm4") + " template" + documented)
+	).Replace(parts.Path(t, "helm4") + " template" + documented)
 	if out, err := exec.CommandContext(t.Context(), "bash", "-o", "pipefail", "-c", line).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", line, err, out)
 	}
