@@ -67,7 +67,7 @@ func docs(t *testing.T, page string) string {
 func commands(page string) []string {
 	var all []string
 	for _, found := range command.FindAllStringSubmatch(otherBlock.ReplaceAllString(page, ""), -1) {
-		block := comment.ReplaceAllString(found[1]+found[2], "")
+		block := comment.ReplaceAllString(found[1], "") + strings.ReplaceAll(found[2], "\n", " ")
 		for line := range strings.Lines(strings.ReplaceAll(block, "\\\n", "")) {
 			if line = strings.Join(strings.Fields(line), " "); line != "" {
 				all = append(all, line)
@@ -79,7 +79,7 @@ func commands(page string) []string {
 
 // shell has what the reader has and the node has not: docker, whose image is the service's binary, and a name server.
 const shell = `set -o pipefail
-docker() { shift 3; "$BINARY" "$@"; }
+docker() { shift 3; "$BINARY" "$@"; } # run --rm IMAGE
 curl() { command curl --silent --show-error --fail-with-body --connect-to "token.example.com:80:$INGRESS" "$@"; }
 `
 
@@ -126,7 +126,10 @@ func TestCommands(t *testing.T) {
 	defer provider.Close()
 	name, tag := cutLast(*image, ":")
 	o.fixed = []string{
-		`registry.example.com/team/videosdk-auth-endpoint:1`, *image,
+		// the release that is installed here is the checkout
+		`oci://ghcr\.io/\w+/charts/videosdk-auth-endpoint`, "charts/videosdk-auth-endpoint",
+		`ghcr\.io/\w+/videosdk-auth-endpoint(:[\w.]+)?`, *image,
+		`https://github\.com/\S+/releases/\S+\.yaml`, "<(kubectl kustomize k8s/base)",
 		`https://token.example.com`, "http://token.example.com",
 		`\bNAMESPACE\b`, "video", `\bRELEASE\b`, "auth", `\bCHART\b`, "charts/videosdk-auth-endpoint", `\bSECRET\b`, "videosdk-api-keys",
 		`\bENTRY\b`, "api-keys", `\bREASON\b`, "missing", `\bISSUER\b`, provider.URL,
@@ -143,6 +146,9 @@ func TestCommands(t *testing.T) {
 	}
 	known := map[string]bool{}
 	for _, page := range pages {
+		if page == "runbooks/VideosdkNoReadyReplica.md" && *node {
+			kill9(t)
+		}
 		for _, line := range commands(docs(t, page)) {
 			if known[line] || left(line) {
 				continue
@@ -155,7 +161,7 @@ func TestCommands(t *testing.T) {
 			case strings.Contains(line, "-f values.yaml --force-conflicts"):
 				conflict(t, o.dir)
 			}
-			if !*node && strings.Contains(line, "--previous") {
+			if !*node && (strings.Contains(line, "--previous") || strings.Contains(line, "Last State:")) {
 				t.Logf("left out, as no Pod can be killed without -node: %s", line)
 				continue
 			}
@@ -186,12 +192,16 @@ func left(line string) bool {
 	return false
 }
 
+// aPod prints the name of a Pod that stays, one that has restarted if there is one.
+const aPod = `kubectl -n video get pods -l app.kubernetes.io/instance=auth -o json | jq -r '.items | map(select(.metadata.deletionTimestamp == null))
+	| sort_by(.status.containerStatuses[0].restartCount) | last | .metadata.name'`
+
 // look fills in what changes: a Pod, the node, and the last revision that worked.
 func (o *operator) look(t *testing.T, line string) {
 	t.Helper()
 	o.fill = slices.Clone(o.fixed)
 	for placeholder, ask := range map[string]string{
-		"POD":      `kubectl -n video get pods -l app.kubernetes.io/instance=auth --field-selector=status.phase=Running -o jsonpath='{.items[0].metadata.name}'`,
+		"POD":      aPod,
 		"NODE":     `kubectl get nodes -o jsonpath='{.items[0].metadata.name}'`,
 		"REVISION": `helm -n video history auth -o json | jq 'map(select(.status == "deployed")) | last | .revision'`,
 	} {
@@ -205,19 +215,8 @@ func (o *operator) look(t *testing.T, line string) {
 func workspace(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, folder := range []string{"charts", "k8s"} {
-		if err := os.CopyFS(filepath.Join(dir, folder), os.DirFS("../../"+folder)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	name, tag := cutLast(*image, ":")
-	file := filepath.Join(dir, "k8s/overlays/example/kustomization.yaml")
-	content, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	changed := strings.NewReplacer("newName: registry.example.com/team/videosdk-auth-endpoint", "newName: "+name, "newTag: 0.1.0", "newTag: "+tag).Replace(string(content))
-	if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
+	example(t, dir)
+	if err := os.CopyFS(filepath.Join(dir, "charts"), os.DirFS("../../charts")); err != nil {
 		t.Fatal(err)
 	}
 	run(t, "", "kubectl", "create", "namespace", "videosdk")
@@ -269,8 +268,8 @@ func conflict(t *testing.T, dir string) {
 	}
 }
 
-// misfortune is what the runbooks are for: a request that is refused, one that is invalid, a process that was killed, and a Pod
-// that is being made, whose log can't be read.
+// misfortune is what the runbooks are for: a request that is refused, one that is invalid, and a Pod that is being made, whose log
+// can't be read.
 func misfortune(t *testing.T, dir string) {
 	t.Helper()
 	key, err := os.ReadFile(filepath.Join(dir, "bearer.txt"))
@@ -284,10 +283,12 @@ func misfortune(t *testing.T, dir string) {
 	}
 	run(t, `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"being-made","labels":{"app.kubernetes.io/name":"videosdk-auth-endpoint"}},
 		"spec":{"containers":[{"name":"c","image":"registry.invalid/none","imagePullPolicy":"Never"}]}}`, "kubectl", "-n", "video", "apply", "-f", "-")
-	if !*node {
-		return
-	}
-	pod := strings.Fields(run(t, "", "kubectl", "-n", "video", "get", "pods", "-l", "app.kubernetes.io/instance=auth", "-o", "jsonpath={.items[*].metadata.name}"))[0]
+}
+
+// kill9 kills the process of a Pod, and waits until it serves again.
+func kill9(t *testing.T) {
+	t.Helper()
+	pod := strings.TrimSpace(run(t, "", "bash", "-c", aPod))
 	signalIn(t, "video", pod, syscall.SIGKILL)
 	run(t, "", "kubectl", "-n", "video", "wait", "pod/"+pod, "--for=jsonpath={.status.containerStatuses[0].restartCount}=1", "--timeout=60s")
 	run(t, "", "kubectl", "-n", "video", "wait", "pod/"+pod, "--for=condition=Ready", "--timeout=60s")
