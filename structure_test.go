@@ -143,7 +143,7 @@ func TestImage(t *testing.T) {
 			t.Fatal(err)
 		}
 		lines := strings.Split(string(content), "\n")
-		for _, dir := range strings.Fields(string(out)) {
+		for dir := range strings.FieldsSeq(string(out)) {
 			folder, err := filepath.Rel(root, dir)
 			if err != nil {
 				t.Fatal(err)

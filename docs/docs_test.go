@@ -4,6 +4,7 @@ package docs_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io/fs"
 	"net"
 	"net/http"
@@ -306,7 +307,8 @@ func TestTableOfProperties(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "| property | claim | must be | what it does |\n|---|---|---|---|\n"
+	var table strings.Builder
+	table.WriteString("| property | claim | must be | what it does |\n|---|---|---|---|\n")
 	limits := signer.Config{DefaultTTL: 2 * time.Hour, MaxTTL: 48 * time.Hour}
 	for _, p := range signer.New(limits, signer.Credentials{Key: "key", Secret: "secret"}, time.Now).Properties() {
 		claim, expects := "`"+p.Claim+"`", p.Expects()
@@ -316,9 +318,9 @@ func TestTableOfProperties(t *testing.T) {
 		if p.Required {
 			expects = "required; " + expects
 		}
-		want += "| `" + p.Name + "` | " + claim + " | " + expects + " | " + p.Description + " |\n"
+		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", p.Name, claim, expects, p.Description)
 	}
-	if !strings.Contains(string(reference), "\n\n"+want+"\n") {
+	if want := table.String(); !strings.Contains(string(reference), "\n\n"+want+"\n") {
 		t.Errorf("the table of properties must be:\n%s", want)
 	}
 }

@@ -114,7 +114,7 @@ func (n *connection) Write(p []byte) (int, error) {
 func (n *connection) CloseWrite() error {
 	n.account.closing()
 	if tcp, ok := n.Conn.(*net.TCPConn); ok {
-		return tcp.CloseWrite()
+		return tcp.CloseWrite() //nolint:wrapcheck // net.Conn's contract
 	}
 	return nil
 }

@@ -107,8 +107,12 @@ func FuzzToken(f *testing.F) {
 // FuzzHeaders: whatever the headers say of the body, nothing panics, and the answer is one that the description has.
 func FuzzHeaders(f *testing.F) {
 	for _, seed := range [][3]string{
-		{"application/json; charset=utf8", "identity, IDENTITY", "Root=1-6;Self=1"}, {"text/plain;charset=\"UTF-8\"", "", ""}, {"a/b+json, c/d", "gzip", ""},
-		{"application/x-www-form-urlencoded", "", "x"}, {"application/json;;=\"", ",", ""}, {"multipart/form-data; boundary=\"\\", "", ""},
+		{"application/json; charset=utf8", "identity, IDENTITY", "Root=1-6;Self=1"},
+		{"text/plain;charset=\"UTF-8\"", "", ""},
+		{"a/b+json, c/d", "gzip", ""},
+		{"application/x-www-form-urlencoded", "", "x"},
+		{"application/json;;=\"", ",", ""},
+		{"multipart/form-data; boundary=\"\\", "", ""},
 	} {
 		f.Add(seed[0], seed[1], seed[2], []byte(validBody))
 	}

@@ -46,7 +46,7 @@ func JSON(format string, destination *os.File) bool {
 // fields are chosen so that none of them is an object in the Elastic Common Schema, or has a meaning of its own at Datadog,
 // as client, error and status have.
 func severity(level zerolog.Level) string {
-	switch level { //nolint:exhaustive // the service has these four
+	switch level {
 	case zerolog.DebugLevel:
 		return "DEBUG"
 	case zerolog.InfoLevel:

@@ -47,7 +47,7 @@ func (r *Record) decision() string {
 // level is that of the request's line. That the service is not ready is its answer to a probe, and no error.
 func (r *Record) level() zerolog.Level {
 	switch {
-	case r.Status >= http.StatusInternalServerError && !(r.Admin && r.Status == http.StatusServiceUnavailable):
+	case r.Status >= http.StatusInternalServerError && (!r.Admin || r.Status != http.StatusServiceUnavailable):
 		return zerolog.ErrorLevel
 	case r.Admin:
 		return zerolog.DebugLevel

@@ -114,7 +114,7 @@ func (c counting) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) err
 	}
 	c.queue.metrics.spans[result].Add(float64(len(spans)))
 	c.queue.waiting.Add(-int64(len(spans)))
-	return err //nolint:wrapcheck // a decorator leaves errors as they are
+	return err
 }
 
 // inWords says what is behind an error that names neither the cause nor the remedy: each protocol has its own port, and a

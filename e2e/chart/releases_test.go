@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
 	"videosdk-auth-endpoint/e2e/parts"
 
 	"sigs.k8s.io/yaml"

@@ -52,6 +52,7 @@ func slowAttacks() map[string]hostility {
 			},
 			want: map[string]int{"200": 500},
 			env: func(t *testing.T) []string {
+				t.Helper()
 				address := fmt.Sprintf("127.0.0.1:%d", port(t))
 				collector := &standIn{handler: func(_ http.ResponseWriter, r *http.Request) {
 					select {

@@ -64,7 +64,7 @@ func (g *Guard) Run(ctx context.Context, b Background) {
 	for _, a := range g.authenticators {
 		a.run(ctx, b)
 	}
-	go g.Rules.run(ctx, b)
+	go g.run(ctx, b)
 }
 
 // Ready says whether every method can be used: it is false until a key set was fetched once.

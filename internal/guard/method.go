@@ -21,6 +21,6 @@ type Scheme struct{ Name, BearerFormat, Description string }
 var (
 	None   = &Method{Name: "none"}
 	JWT    = &Method{Name: "jwt", Person: true, Credential: "the token of a signed-in user", Scheme: &Scheme{"user", "JWT", "a user's token, of the OpenID provider"}}
-	APIKey = &Method{Name: "api_key", Credential: "an API key", Scheme: &Scheme{"backend", "", "an API key (vsk_…)"}}
+	APIKey = &Method{Name: "api_key", Credential: "an API key", Scheme: &Scheme{"backend", "", "an API key (vsk_…)"}} //nolint:gosec // it describes a credential
 	Proxy  = &Method{Name: "proxy", Person: true, Cookie: true}
 )
