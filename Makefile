@@ -121,6 +121,7 @@ bench-grow: ## print throughput, CPU, p99 and memory with one core and two, 1 to
 fuzz: ## run each fuzz test for FUZZTIME
 	go test ./handler -run '^$$' -fuzz FuzzToken -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
 	go test ./handler -run '^$$' -fuzz FuzzHeaders -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
+	go test ./handler -run '^$$' -fuzz FuzzRequests -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
 	go test ./handler -run '^$$' -fuzz FuzzConfig -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
 	go test ./signer -run '^$$' -fuzz FuzzInspect -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
 	go test ./signer -run '^$$' -fuzz FuzzFindToken -fuzztime $(FUZZTIME) -fuzzminimizetime 5x
