@@ -45,8 +45,18 @@ type budget struct {
 	short, long list.List
 }
 
-// newBudget is a part of GOMEMLIMIT, as the rest is for garbage. Without GOMEMLIMIT there is no limit in practice.
-func newBudget(part int64) *budget { return &budget{limit: debug.SetMemoryLimit(-1) / part} }
+// The shares of GOMEMLIMIT for the connections of a port. The rest is for the service itself and for garbage: with half of
+// it for connections, a rush of headers with many lines made garbage faster than it was collected, up to 126 MiB of the
+// chart's 128.
+const (
+	publicShare = 0.4
+	adminShare  = 0.06
+)
+
+// newBudget is a share of GOMEMLIMIT. Without GOMEMLIMIT there is no limit in practice.
+func newBudget(share float64) *budget {
+	return &budget{limit: int64(float64(debug.SetMemoryLimit(-1)) * share)}
+}
 
 // open returns the account of a new connection.
 func (b *budget) open(c chargeable) *account {

@@ -35,7 +35,7 @@ func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 // network serves a handler whose connections may take that many bytes together.
 func network(t *testing.T, room int64, s signer.Signer, variables ...string) pipes {
 	t.Helper()
-	before := debug.SetMemoryLimit(2 * room)
+	before := debug.SetMemoryLimit(room * 5 / 2)
 	h, _ := newHandler(t, s, variables...)
 	debug.SetMemoryLimit(before)
 	p := make(pipes)
@@ -289,7 +289,7 @@ func TestAnswersEndConnectionsWhileOthersWait(t *testing.T) {
 // TestEvictedBodyIsLogged: the log says why a request got no answer.
 func TestEvictedBodyIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		before := debug.SetMemoryLimit(2 * (open + request))
+		before := debug.SetMemoryLimit((open + request) * 5 / 2)
 		h, log := newHandler(t, newSigner(t))
 		debug.SetMemoryLimit(before)
 		p := make(pipes)

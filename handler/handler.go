@@ -38,7 +38,7 @@ func New(c Config, g *guard.Guard, s signer.Signer, requests *telemetry.Requests
 		limits:      limits{c.TokenPath, int64(c.BodyLimit), headerLimit(g), g.Wanted()},
 		crossOrigin: &crossOrigin{origins: c.Origins, cookies: g.ByCookie()},
 		health:      &health{hasKeys: g.Ready},
-		connections: newConnections(newBudget(2), requests.ConnectionClosed),
+		connections: newConnections(newBudget(publicShare), requests.ConnectionClosed),
 		requests:    requests,
 		log:         log,
 	}

@@ -34,7 +34,7 @@ func (h *Handler) Listen(ctx context.Context) (*Server, error) {
 	}
 	if h.Admin != nil {
 		// a budget of its own, so that what strangers do on PORT takes no probe its room
-		if s.admin, err = h.listen(ctx, "ADMIN_PORT", *h.config.AdminPort, h.Admin, newConnections(newBudget(16), h.requests.ConnectionClosed)); err != nil {
+		if s.admin, err = h.listen(ctx, "ADMIN_PORT", *h.config.AdminPort, h.Admin, newConnections(newBudget(adminShare), h.requests.ConnectionClosed)); err != nil {
 			return nil, errors.Join(err, s.public.listener.Close())
 		}
 	}
