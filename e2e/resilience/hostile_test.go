@@ -21,6 +21,8 @@ type hostility struct {
 	may  []string
 	// env is what the service is set up with beside its credentials; nil for nothing
 	env func(*testing.T) []string
+	// rush says that more come at once than there is room for: then new connections wait, some of the healthy client's too
+	rush bool
 }
 
 // attacks are what hostile clients do, by name.
@@ -142,6 +144,9 @@ func TestHostileClients(t *testing.T) {
 			}
 			s := start(t, env...)
 			healthy := startLoad(t, s.URL)
+			if all[name].rush {
+				healthy.base = 250 * time.Millisecond // as long as a connection may keep the service waiting
+			}
 			before, most := s.goroutines(t), 0.0
 			seen := newTally()
 			var hostile *gang

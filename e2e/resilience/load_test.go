@@ -35,6 +35,7 @@ var bounded = flag.Bool("p99", false, "hold the healthy client's p99 to its boun
 // and wants a token each time.
 type load struct {
 	check func(token string) error
+	base  time.Duration // see the constant
 	leave chan struct{}
 	done  sync.WaitGroup
 
@@ -53,7 +54,7 @@ func startLoad(t *testing.T, url string) *load {
 // startCheckedLoad counts a token that fails the check as a request that failed.
 func startCheckedLoad(t *testing.T, url string, check func(token string) error) *load {
 	t.Helper()
-	l := &load{check: check, leave: make(chan struct{})}
+	l := &load{check: check, base: base, leave: make(chan struct{})}
 	const interval = loadWorkers * time.Second / rate
 	begun := time.Now()
 	for worker := range loadWorkers {
@@ -154,7 +155,7 @@ func (l *load) compare(t *testing.T, without, with func(pair int)) {
 		calm = append(calm, l.window(t))
 		with(pair)
 		disturbed = append(disturbed, l.window(t))
-		most = slower * max(median(calm), base)
+		most = slower * max(median(calm), l.base)
 		if pair+1 >= pairs && (!*bounded || median(disturbed) <= most) {
 			break
 		}

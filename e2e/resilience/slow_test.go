@@ -25,7 +25,7 @@ func slowAttacks() map[string]hostility {
 	users := env("AUTH_PROXY_HEADER=X-Forwarded-User", "TRUSTED_PROXIES=127.0.0.0/8", "AUTH_POLICY=true")
 	closed := map[string]int{slow.Cut: 500}
 	mayHold := []string{slow.Held}
-	return map[string]hostility{
+	all := map[string]hostility{
 		"2500 bodies of 100 KB less one byte": {
 			begin: attack(2500, slow.Body(100_000)), want: map[string]int{"413": 500}, may: []string{slow.Cut},
 		},
@@ -45,27 +45,32 @@ func slowAttacks() map[string]hostility {
 		"2500 such headers sent ahead": {
 			begin: attack(2500, slow.Ahead(4_000)), want: map[string]int{"200": 500}, may: []string{slow.Cut},
 		},
-		"user agents of 7 kB while the collector is slow": {
-			begin: func(a *attackers) {
-				request := post(readme, "User-Agent: "+strings.Repeat("a", 7_000))
-				a.repeat(10, 20*time.Millisecond, func() string { return a.exchange(request) })
-			},
-			want: map[string]int{"200": 500},
-			env: func(t *testing.T) []string {
-				t.Helper()
-				address := fmt.Sprintf("127.0.0.1:%d", port(t))
-				collector := &standIn{handler: func(_ http.ResponseWriter, r *http.Request) {
-					select {
-					case <-time.After(15 * time.Second):
-					case <-r.Context().Done():
-					}
-				}}
-				collector.listen(t, address)
-				t.Cleanup(collector.close)
-				return []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + address}
-			},
+	}
+	for name, attack := range all {
+		attack.rush = true
+		all[name] = attack
+	}
+	all["user agents of 7 kB while the collector is slow"] = hostility{
+		begin: func(a *attackers) {
+			request := post(readme, "User-Agent: "+strings.Repeat("a", 7_000))
+			a.repeat(10, 20*time.Millisecond, func() string { return a.exchange(request) })
+		},
+		want: map[string]int{"200": 500},
+		env: func(t *testing.T) []string {
+			t.Helper()
+			address := fmt.Sprintf("127.0.0.1:%d", port(t))
+			collector := &standIn{handler: func(_ http.ResponseWriter, r *http.Request) {
+				select {
+				case <-time.After(15 * time.Second):
+				case <-r.Context().Done():
+				}
+			}}
+			collector.listen(t, address)
+			t.Cleanup(collector.close)
+			return []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + address}
 		},
 	}
+	return all
 }
 
 // slowly lets slow clients attack.
