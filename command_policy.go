@@ -88,11 +88,11 @@ func explain(ctx context.Context, rules *guard.Rules, s signer.Signer, caller *g
 
 var errDenied = errors.New("policy: denied")
 
-// undecidedError is the error of a policy command that could not find out whether the policy allows the example. It ends
-// with another status than a denial, so that a test which expects one does not pass on a typing mistake.
+// undecidedError is the error of a policy command that could not find out whether the policy allows the example. Its
+// exit status differs from that of a denial, so that a test which expects a denial does not pass on a typing mistake.
 type undecidedError struct{ error }
 
-// decided tells the two apart.
+// decided marks every error that is not a denial or a failed test as undecided.
 func decided(err error) error {
 	if err == nil || errors.Is(err, errDenied) || errors.Is(err, errTestsFailed) {
 		return err

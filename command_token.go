@@ -15,7 +15,8 @@ import (
 	"videosdk-auth-endpoint/signer"
 )
 
-// token prints a token, which it makes of flags, asks an endpoint for, or is given; with --decode what is in it.
+// token prints a token that it makes from flags or asks an endpoint for. With --decode it prints what is in that token,
+// or in one that it is given.
 func token(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("token", flag.ContinueOnError)
 	from := flags.String("from", "", "the URL of a running endpoint that is asked for the token")
@@ -74,7 +75,7 @@ func configureSigner(needsCredentials bool) (config, error) {
 	return c, nil
 }
 
-// given is the token that stands behind the flags, or on standard input.
+// given returns the token that comes after the flags, or on standard input.
 func given(argument string) (string, error) {
 	if argument != "-" {
 		return signer.FindToken(argument)
@@ -130,7 +131,7 @@ func sign(ctx context.Context, c config, properties map[string]string) (string, 
 	return t.JWT, err
 }
 
-// requestOf is the request that asks for these properties.
+// requestOf returns a request for these properties.
 func requestOf(properties map[string]string) signer.Request {
 	var request signer.Request
 	for name, text := range properties {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// requestToken asks a running service for a token, for at most ten seconds. BearerFile, unless it is empty, holds what the
-// request is authorized with.
+// requestToken asks a running service for a token, for at most ten seconds. Unless bearerFile is empty, the request
+// carries the credential in that file.
 func requestToken(ctx context.Context, url, bearerFile string, properties map[string]string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

@@ -38,7 +38,7 @@ func configure() (config, error) {
 	return c, wrongConfiguration(append(mistakes, err), c.warnings)
 }
 
-// readCredentials returns the app's credentials, and warnings of those that can't be an app's.
+// readCredentials returns the app's credentials, and a warning for each that looks like a placeholder.
 func readCredentials(c *signer.Config) (signer.Credentials, []string, error) {
 	credentials, err := c.Credentials()
 	if err != nil {

@@ -34,8 +34,8 @@ func main() {
 	}
 }
 
-// report writes the error that ends the process to standard error. Of the service it is one line of JSON where the log is
-// JSON, so that what collects the log can read it.
+// report writes the error that ends the process to standard error. For the service it is a line of JSON if the log is
+// JSON, so that the log's collector can read it.
 func report(args []string, err error) {
 	if len(args) > 0 && args[0] != "serve" || !telemetry.JSON(os.Getenv("LOG_FORMAT"), os.Stdout) {
 		fmt.Fprintln(os.Stderr, "videosdk-auth-endpoint:", err)
@@ -77,7 +77,7 @@ func serve(ctx context.Context) error {
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
-	// whoever read the log may have gone: lines are then dropped and counted, and tokens go on
+	// when the reader of the log is gone, lines are dropped and counted, and tokens are still issued
 	signal.Ignore(syscall.SIGPIPE)
 
 	c, err := configure()
@@ -110,8 +110,8 @@ func ignore(hangups <-chan os.Signal, log *telemetry.Log) {
 	}
 }
 
-// warn says what whoever runs the service should know: what a guard that is not complete leaves open, and that the
-// playground is on.
+// warn logs what the operator should know: what the configuration leaves open, what in it may be a mistake, and that
+// the playground is on.
 func warn(log *telemetry.Log, c config) {
 	for _, warning := range c.warnings {
 		log.Warn().Msg(warning)
@@ -137,7 +137,7 @@ func warn(log *telemetry.Log, c config) {
 	}
 }
 
-// observability is what the service is watched by.
+// observability holds the service's log, metrics and traces.
 type observability struct {
 	lines    *telemetry.Lines
 	log      *telemetry.Log
@@ -159,8 +159,8 @@ func observe(ctx context.Context, c config) (*observability, error) {
 	return o, nil
 }
 
-// stop sends the last spans, and writes the last lines. It returns the error that the service ends with. A collector that
-// hangs is not one: every request was answered, and the spans that were lost are logged.
+// stop sends the last spans and writes the last lines. It returns the error that the service ends with. Lost spans are
+// only logged: every request was answered, even if the collector hangs.
 func (o *observability) stop(ctx context.Context, err error) error {
 	if lost := within(ctx, flushTimeout, o.tracing.Flush); lost != nil {
 		o.log.Warn().Err(lost).Msg("telemetry")
@@ -184,14 +184,15 @@ func within(ctx context.Context, limit time.Duration, f func(context.Context) er
 // is small and dies young. GOGC takes precedence, and GOMEMLIMIT bounds the memory.
 const gcPercent = 400
 
-// How long a collector may take for the last spans, and standard output for the last lines. SHUTDOWN_DELAY,
-// SHUTDOWN_TIMEOUT and these together stay below the 30 s that Kubernetes gives.
+// flushTimeout is how long the collector may take for the last spans, and linesTimeout how long standard output may
+// take for the last lines. With the defaults of SHUTDOWN_DELAY and SHUTDOWN_TIMEOUT they add up to less than the 30 s
+// that Kubernetes gives.
 const (
 	flushTimeout = 5 * time.Second
 	linesTimeout = time.Second
 )
 
-// build says what runs: what the linker stamped, or what the Go command knows.
+// build says which version runs: the one that the linker stamped, or else the one that the Go command recorded.
 func build() telemetry.Build {
 	b := telemetry.Build{Version: version, Revision: revision}
 	info, ok := debug.ReadBuildInfo()

@@ -33,8 +33,8 @@ func watch(ctx context.Context, c config, tokens *signer.HS256, o *observability
 	})
 }
 
-// reload returns a function that counts and logs each reading of a file that changes, with the error of one that
-// failed. There was one before that succeeded: the service doesn't start without it.
+// reload returns a function that counts and logs each reading of a file that has changed. After an error the earlier
+// content stays in use. There always is some, because the service doesn't start without it.
 func reload(log *telemetry.Log, what string, count func(error)) func(error) {
 	return func(err error) {
 		count(err)
@@ -46,8 +46,8 @@ func reload(log *telemetry.Log, what string, count func(error)) func(error) {
 	}
 }
 
-// keySetFetched returns a function that counts and logs each fetch of a key set, and each key of it that isn't used
-// once.
+// keySetFetched returns a function that counts and logs each fetch of a key set. It logs a key that isn't used only
+// when the fetch before didn't have it.
 func keySetFetched(o *observability, ready func() bool) func(guard.KeySetFetch) {
 	return func(f guard.KeySetFetch) {
 		o.metrics.KeySetFetched(f)
@@ -56,7 +56,7 @@ func keySetFetched(o *observability, ready func() bool) func(guard.KeySetFetch) 
 				continue
 			}
 			level := zerolog.WarnLevel
-			if key.Reason == guard.KeyUse { // a key for encryption is nothing odd
+			if key.Reason == guard.KeyUse { // keys for encryption are common
 				level = zerolog.InfoLevel
 			}
 			o.log.WithLevel(level).Str("issuer", f.Source).Str("key", key.String()).

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// What a connection makes the service hold, in bytes. The constants were measured with 300 to 2,000 connections at once,
-// each of which had sent its part and waited: live heap and stacks, divided by the connections.
+// These constants say how many bytes a connection makes the service hold. They were measured with 300 to 2,000
+// connections at once, each of which had sent its part and waited: live heap and stacks, divided by the number of
+// connections.
 const (
 	// openCost is an open connection: 18.5 KiB were measured, of which 8 KiB are the stack and 8 KiB net/http's two buffers.
 	openCost = 20 << 10
@@ -20,9 +21,9 @@ const (
 	byteCost = 2
 	// lineCost is for every line of a header. net/http makes a map of them: 100 bytes for each were measured.
 	lineCost = 100
-	// shortLine is the shortest line that costs as much. There are few shorter names.
+	// shortLine is the length from which a line costs as much. Shorter names are too few to fill a map.
 	shortLine = 5
-	// shortCost is what a connection costs at most whose request is a usual one, such as 4 KiB in 40 lines.
+	// shortCost is the most that a connection with a usual request costs, such as one of 4 KiB in 40 lines.
 	shortCost = 40 << 10
 	// closingCost is a connection that was answered before everything had arrived: what its client goes on sending fills
 	// the kernel's buffer, 64 KiB at first, until the connection is closed half a second later.
@@ -41,13 +42,13 @@ type budget struct {
 
 	mu   sync.Mutex
 	used int64
-	// short and long have the accounts by the length of their requests, the one first that has waited longest.
+	// short and long hold the accounts by the length of their requests. The one that has waited longest comes first.
 	short, long list.List
 }
 
-// The shares of GOMEMLIMIT for the connections of a port. The rest is for the service itself and for garbage: with half of
-// it for connections, a rush of headers with many lines made garbage faster than it was collected, up to 126 MiB of the
-// chart's 128.
+// The connections of each port have these shares of GOMEMLIMIT. The rest is for the service itself and for garbage:
+// when connections had half of it, a rush of headers with many lines made garbage faster than it was collected, up to
+// 126 MiB of the chart's 128.
 const (
 	publicShare = 0.4
 	adminShare  = 0.06
@@ -85,7 +86,7 @@ func (b *budget) makeRoom() bool {
 			return false
 		}
 		if a.in == &b.short && a.waiting.Load() == toSend && a.connection.hasSent() {
-			a.restart() // its turn to be read has not come yet, so busy is the machine
+			a.restart() // the machine is so busy that nobody has read it yet
 			b.mu.Unlock()
 			continue
 		}
@@ -95,7 +96,7 @@ func (b *budget) makeRoom() bool {
 	}
 }
 
-// longestWaiting returns nil where the service works on every connection.
+// longestWaiting returns the account that has waited longest for its client; nil where none waits.
 func longestWaiting(order *list.List) *account {
 	for place := order.Front(); place != nil; place = place.Next() {
 		if a := place.Value.(*account); a.waiting.Load() != toNothing {
@@ -105,7 +106,7 @@ func longestWaiting(order *list.List) *account {
 	return nil
 }
 
-// chargeable is a connection.
+// chargeable is what an account needs of its connection.
 type chargeable interface {
 	// evict ends it at once.
 	evict()
@@ -132,15 +133,15 @@ type account struct {
 	cost  int64
 	// begun says that a part of a request has arrived.
 	begun bool
-	// ahead is what the lines cost that arrived last. They may be the header of the next request.
+	// ahead is the cost of the lines that arrived last. They may be the header of the next request.
 	ahead int64
-	// since is when the request began, or else when the last one was answered. That a client sends a byte now and then does
-	// not change it.
+	// since is when the request began, or else when the last one was answered. A client can't change it by sending a
+	// byte now and then.
 	since time.Time
 }
 
-// received charges for a part of a request. The lines of a body are charged as those of a header, from which they can't be
-// told when a client sends the next header ahead.
+// received charges for a part of a request. The lines of a body cost as much as those of a header, because a client may
+// send its next header ahead, and nothing here tells the two apart.
 func (a *account) received(part []byte) {
 	lines := lineCost * int64(min(bytes.Count(part, []byte{'\n'}), len(part)/shortLine))
 	a.budget.mu.Lock()

@@ -18,8 +18,8 @@ type connections struct {
 	closed func()
 	// replace returns what is sent in place of an answer of net/http's own; nil where the answer is ours.
 	replace func(n *connection, written []byte) []byte
-	// full says that a client has waited for room for long, as all others ask without a pause. Each answer then closes its
-	// connection, so that all have their turn.
+	// full says that a new client has waited long for room, because the others send one request after the other. Each
+	// answer then closes its connection, so that all have their turn.
 	full atomic.Bool
 }
 
@@ -52,7 +52,7 @@ func (*connections) changed(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// connection is one whose account is charged for what it makes the service hold.
+// connection charges its account for the memory that it makes the service hold.
 type connection struct {
 	net.Conn
 	account  *account
@@ -64,7 +64,7 @@ type connection struct {
 }
 
 func (n *connection) Read(p []byte) (int, error) {
-	// By reading a single byte, net/http watches out for the end of a client whose request is being answered.
+	// While a request is being answered, net/http reads a single byte to notice that the client has left.
 	if len(p) > 1 {
 		n.account.waiting.Store(toSend)
 	}
@@ -81,7 +81,7 @@ func (n *connection) Read(p []byte) (int, error) {
 
 var (
 	errSlow = errors.New("the header took too long")
-	// errEvicted is a timeout to those who read a body.
+	// errEvicted counts as a timeout where a body is read.
 	errEvicted = fmt.Errorf("closed to make room for other clients: %w", os.ErrDeadlineExceeded)
 )
 
@@ -92,7 +92,7 @@ func (n *connection) explain(err error) error {
 	case !open:
 		return &net.OpError{Op: "read", Net: "tcp", Err: errEvicted}
 	case begun && !n.active.Load() && errors.Is(err, os.ErrDeadlineExceeded):
-		// net/http answers no timeout, but every other error
+		// net/http answers every error but a timeout
 		n.slow = true
 		return errSlow
 	}

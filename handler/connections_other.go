@@ -2,5 +2,5 @@
 
 package handler
 
-// hasSent can't be asked here.
+// hasSent can't find out on this system.
 func (*connection) hasSent() bool { return false }

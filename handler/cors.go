@@ -13,7 +13,7 @@ type crossOrigin struct {
 	origins Origins
 	// cookies says that browsers may have to send them, because a proxy in front signs users in by a cookie.
 	cookies bool
-	// protection tells a browser's request that comes from another site.
+	// protection recognizes a browser's request that comes from another site.
 	protection http.CrossOriginProtection
 }
 
@@ -59,7 +59,8 @@ func (c *crossOrigin) open(r *http.Request, header http.Header) (preflight bool,
 	return true, ""
 }
 
-// sameOrigin reports whether the page came from this service, as the page to try requests on does. It needs no leave.
+// sameOrigin reports whether the page came from this service, as the playground does. Such a page may always read
+// answers.
 func sameOrigin(r *http.Request, origin string) bool {
 	return r.Header.Get("Sec-Fetch-Site") == "same-origin" || strings.HasSuffix(origin, "://"+r.Host)
 }

@@ -20,7 +20,7 @@ type malformedError struct{ reason string }
 
 func (e *malformedError) Error() string { return "malformed body: " + e.reason }
 
-// Why a body that is well formed says nothing: the sample takes each of these for an empty object.
+// These say why a well-formed body asks for nothing. The sample takes each such body for an empty object.
 const (
 	emptyBody = "the body is empty"
 	arrayBody = "the body is an array, not an object"
@@ -81,8 +81,9 @@ type source struct {
 	utf8 bool
 }
 
-// text returns the string that was read last, which starts behind that offset. The decoder makes U+FFFD of every byte
-// that is not UTF-8, and so the same name of Möller and Müller in ISO-8859-1. Here such bytes stay as they are.
+// text returns the string that was read last, which starts behind that offset. The decoder turns every byte that is not
+// UTF-8 into U+FFFD, so that Möller and Müller in ISO-8859-1 would become the same name. Here such bytes stay as they
+// are.
 func (d *source) text(token jsontext.Token, behind int64) string {
 	if raw := d.body[behind:d.InputOffset()]; !d.utf8 && !utf8.Valid(raw) {
 		return string(raw)

@@ -72,7 +72,7 @@ func requestID(r *http.Request) string {
 	return id
 }
 
-// newID makes an id that no other request has; it is no secret.
+// newID makes an id that no other request has; it is not a secret.
 func newID() string {
 	var id [16]byte
 	binary.NativeEndian.PutUint64(id[:8], rand.Uint64()) //nolint:gosec // it need not be unguessable

@@ -14,12 +14,14 @@ import (
 // failure is one row of the table of failures: a status, and how an error that is answered with it is explained.
 type failure struct {
 	status int
-	// when says to readers of the API's description in which case a POST for a token fails so; empty where none does.
+	// when tells readers of the API's description in which case a POST for a token fails like this; empty where none
+	// does.
 	when string
-	// possible says whether this service, as it is configured, ever answers so; nil where it always may.
+	// possible says whether this service, as it is configured, can fail like this; nil where it always can.
 	possible func(access) bool
 	examples []error
-	// explain is what the client is told, or nothing where the error is not of this kind. It may add to the answer's header.
+	// explain returns what the client is told, or nil where the error is of another kind. It may add to the answer's
+	// header.
 	explain func(limits, error, http.Header) []fault
 }
 
@@ -29,7 +31,7 @@ type access struct {
 	limited bool
 }
 
-// failures are all of them, in the order of the API's description. The log, the metrics and the description know no other.
+// failures lists every failure, in the order of the API's description. An error that no row explains is answered with 500.
 var failures = []failure{
 	{400, "A rule is broken, or the body is no JSON object", nil, []error{exampleInvalid(), &malformedError{"must be a JSON object"}}, explainInvalid},
 	{401, "The caller is not authenticated; WWW-Authenticate says why", func(a access) bool { return !a.Open() }, []error{&guard.RefusalError{Reason: guard.Missing}}, explainUnauthenticated},

@@ -42,7 +42,8 @@ func New(c Config, g *guard.Guard, s signer.Signer, requests *telemetry.Requests
 		requests:    requests,
 		log:         log,
 	}
-	post := &tokens{g, h.crossOrigin, newLimiter(c.RateLimit, int(c.RateBurst)), newLimiter(c.RateLimit, int(c.RateBurst)), s, int64(c.BodyLimit)}
+	callers, strangers := newLimiter(c.RateLimit, int(c.RateBurst)), newLimiter(c.RateLimit, int(c.RateBurst))
+	post := &tokens{g, h.crossOrigin, callers, strangers, s, int64(c.BodyLimit)}
 	description := &page{summary: "This description", mediaType: mediaJSON}
 	routes := newTable(c.TokenPath, c.Playground, c.Metrics, answers{
 		token: post.answer, live: h.health.live, ready: h.health.ready,
@@ -60,8 +61,8 @@ func New(c Config, g *guard.Guard, s signer.Signer, requests *telemetry.Requests
 	return h
 }
 
-// headerLimit is how large a request's header may be. A user's token, or the cookies of the proxy that users sign in at, may
-// have 16 kB. Without users, 8 KiB are what nginx and Apache take for a single line.
+// headerLimit is how large a request's header may be. A user's token, or the cookies of a proxy that signs users in,
+// may have 16 kB. Without users 8 KiB are enough: nginx and Apache take no more for a single line.
 func headerLimit(g *guard.Guard) int64 {
 	if slices.ContainsFunc(g.Methods(), func(m *guard.Method) bool { return m.Person }) {
 		return 24 << 10
@@ -78,7 +79,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, route *route, cl
 	header := w.Header()
 	header["X-Request-Id"] = []string{x.ID}
 	header["Cache-Control"], header["X-Content-Type-Options"] = noStore, noSniff
-	// the client moves to another replica before this one stops listening; or there is no memory for more who wait
+	// while it drains, so that the client moves to another replica; while it is full, so that a waiting client gets the
+	// place
 	if h.health.draining.Load() || h.connections.full.Load() {
 		header.Set("Connection", "close")
 	}
@@ -89,7 +91,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, route *route, cl
 	h.requests.End(&x.Record)
 }
 
-// answer runs the route, and makes an error of its panic.
+// answer runs the route, and turns its panic into an error.
 func (h *Handler) answer(x *exchange, route *route) (err error) {
 	defer func() {
 		switch p := recover(); p {

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 )
 
-// Why the service is not ready; both are errNotReady.
+// errDraining and errNoKeySet say why the service is not ready. Both are errNotReady.
 var (
 	errNotReady = errors.New("not ready")
 	errDraining = fmt.Errorf("%w: shutting down", errNotReady)
@@ -31,7 +31,7 @@ func (h *health) check() error {
 	return nil
 }
 
-// ready answers 503 until the key set was fetched once, and from the moment of the first signal.
+// ready answers 503 until the key set was fetched once, and again from the first signal on.
 func (h *health) ready(x *exchange) error {
 	if err := h.check(); err != nil {
 		return err

@@ -51,8 +51,7 @@ func (l *limiter) allow(c *guard.Caller, client string) error {
 	return nil
 }
 
-// failed counts a credential that was refused against its client's address. To send none costs nothing, and isn't
-// counted.
+// failed counts a credential that was refused against its client's address. A request without one isn't counted.
 func (l *limiter) failed(err error, client string) {
 	refused, ok := errors.AsType[*guard.RefusalError](err)
 	if l != nil && ok && refused.Reason != guard.Missing && refused.Reason.Credential() != "" {
@@ -87,7 +86,7 @@ func (l *limiter) bucket(who string) *rate.Limiter {
 	return bucket
 }
 
-// address names a client. A client by IPv6 has 2^64 addresses, all in one network, which counts as one.
+// address names a client. An IPv6 client has 2^64 addresses, all in one network, so the network counts as the client.
 func address(client string) string {
 	addr, err := netip.ParseAddr(client)
 	if err != nil || addr.Is4() || addr.Is4In6() {

@@ -17,8 +17,8 @@ var (
 const mediaForm = "application/x-www-form-urlencoded"
 
 // mediaOf returns the media type that a header Content-Type names, and checks its charset. A proxy may have joined two
-// such headers with a comma; the first one counts. A type that can't be read is returned as it is, which is none that we
-// know.
+// such headers with a comma; the first one counts. A type that can't be parsed is returned as it is, and isJSON doesn't
+// know it.
 func mediaOf(contentType string) (string, error) {
 	switch contentType {
 	case mediaJSON, "":
@@ -51,7 +51,7 @@ func isJSON(media string, body []byte) bool {
 
 const jsonSpace = " \t\r\n"
 
-// compressed reports whether the headers Content-Encoding name another coding than identity, which is none.
+// compressed reports whether the headers Content-Encoding name a coding. The coding identity changes nothing.
 func compressed(codings []string) bool {
 	for _, header := range codings {
 		for coding := range strings.SplitSeq(header, ",") {
@@ -80,8 +80,8 @@ func wideEncoding(body []byte) string {
 	}
 }
 
-// unquoted reports whether the names of an object, or the whole body, stand in no double quotes. Windows' shells take
-// those out of what is given to curl.
+// unquoted reports whether the body starts with a single quote, or its first name has no double quotes. Both come from
+// Windows' shells, which pass single quotes on to curl and remove double ones.
 func unquoted(body []byte) bool {
 	body = bytes.TrimLeft(body, jsonSpace)
 	if bytes.HasPrefix(body, []byte{'\''}) {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// object is a JSON object whose members keep their order: the properties' order is that of the page's form.
+// object is a JSON object whose members keep their order: the playground's form shows the properties in that order.
 type object []member
 
 type member struct {

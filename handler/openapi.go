@@ -8,7 +8,7 @@ import (
 	"videosdk-auth-endpoint/signer"
 )
 
-// api is what the API's description is made of.
+// api holds what the API's description is made from.
 type api struct {
 	tokenPath  string
 	routes     table

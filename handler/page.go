@@ -13,7 +13,7 @@ const (
 	descriptionPath = "/openapi.json"
 )
 
-// playground is a page to try requests on. It is made of the API's description in the browser.
+// playground is a page to try requests on. The browser makes its form from the API's description.
 //
 //go:embed playground
 var playground embed.FS
@@ -34,7 +34,7 @@ func newFile(name, summary, mediaType string) *page {
 	return newPage(summary, mediaType, content)
 }
 
-// contentPolicy lets a page load what this endpoint serves and ask this endpoint alone, and no other page frame it.
+// contentPolicy lets a page load from this endpoint and ask this endpoint, nothing else. No other page may frame it.
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'none'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
@@ -79,8 +79,8 @@ func (p *page) describe() object {
 	}}}
 }
 
-// aboutPage says what this endpoint is to whoever opens it in a browser. It is 200, which load balancers expect of GET /.
-// The errors are for an app whose POST became a GET on the way: it finds them where every answer without a token has them.
+// aboutPage says what this endpoint is to whoever opens it in a browser. It is a 200, because load balancers expect that
+// of GET /. An app whose POST became a GET on the way finds errors in it, as in every answer without a token.
 func aboutPage(tokenPath string) *page {
 	return newPage("What this endpoint is", mediaJSON, object{
 		{"errors", one("method", "must be POST to get a token, and this request came as GET: a redirect, such as from http to https, turns a POST into a GET")},

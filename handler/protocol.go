@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// net/http answers a request that it can't read by itself, past every handler, in plain text. Such an answer is written
-// to the connection at once, and looks like no answer of ours: it is replaced by one that has the shape of all others.
+// net/http answers a request that it can't read by itself, in plain text, without calling a handler. The method replace
+// recognizes such an answer by these bytes, and sends one in JSON in its place.
 var (
 	plainHeader       = []byte("\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n")
 	expectationFailed = []byte("HTTP/1.1 417 ")
@@ -34,7 +34,7 @@ func (h *Handler) replace(n *connection, written []byte) []byte {
 	return h.answerUnread(n.RemoteAddr(), wrong)
 }
 
-// answerUnread answers a request of which nothing is known but whom it came from, and writes it down as any other.
+// answerUnread answers a request of which only the sender's address is known, and records it like any other.
 func (h *Handler) answerUnread(from net.Addr, wrong error) []byte {
 	client, _, _ := net.SplitHostPort(from.String())
 	request := &http.Request{URL: new(url.URL), Proto: "HTTP/1.1", Header: http.Header{}}

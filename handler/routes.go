@@ -25,16 +25,16 @@ type route struct {
 	// statuses have a time series from the start.
 	statuses []int
 	answer   func(*exchange) error
-	page     *page // what a GET is answered with, where that stays the same
+	page     *page // the answer to GET, where it never changes
 }
 
-// answers are what the table's routes are answered by.
+// answers holds what answers each route.
 type answers struct {
 	token, live, ready, metrics func(*exchange) error
 	about, description          *page
 }
 
-// table is every route of the service. Echo, the metrics, the API's description and the tests are made of it.
+// table is every route of the service. Echo, the metrics, the API's description and the tests read it.
 type table []*route
 
 func newTable(tokenPath string, playground, metrics bool, a answers) table {
@@ -52,7 +52,7 @@ func newTable(tokenPath string, playground, metrics bool, a answers) table {
 		&route{methods: read, path: healthPath, admin: true, statuses: found[:1], answer: a.live},
 		&route{methods: read, path: readyPath, admin: true, statuses: []int{http.StatusOK, http.StatusServiceUnavailable}, answer: a.ready},
 		&route{methods: []string{http.MethodGet, http.MethodPost}, statuses: []int{http.StatusNotFound}, answer: func(*exchange) error { return errNothingHere }},
-		&route{methods: []string{"_OTHER"}, statuses: []int{400, 408, 417, 431, 501, 505}}, // those that net/http can't read
+		&route{methods: []string{"_OTHER"}, statuses: []int{400, 408, 417, 431, 501, 505}}, // requests that net/http can't read
 	)
 	if metrics {
 		t = append(t, &route{methods: read, path: metricsPath, admin: true, statuses: found[:1], answer: a.metrics})
@@ -67,7 +67,7 @@ func newTable(tokenPath string, playground, metrics bool, a answers) table {
 	return t
 }
 
-// reserved says that a path is another route's, whatever is configured. The token route may share the root.
+// reserved says whether another route has that path in any configuration. The token route may share the root.
 func reserved(path string) bool {
 	other := newTable("", true, true, answers{}).at(path)
 	return path != rootPath && other != nil
@@ -78,7 +78,7 @@ func (t table) served() table {
 	return slices.DeleteFunc(slices.Clone(t), func(r *route) bool { return r.path == "" })
 }
 
-// split parts the routes by the port that serves them. Health answers on both, since a platform may ask for it on PORT alone.
+// split returns the routes of each port. Health answers on both, since a platform may ask for it on PORT alone.
 func (t table) split() (public, admin table) {
 	for _, r := range t {
 		if r.path != metricsPath {
@@ -108,7 +108,7 @@ func (t table) at(path string) *route {
 	return nil
 }
 
-// page is what GET on that path is answered with; nil where it is no page.
+// page is what GET on that path is answered with; nil where that is not a page.
 func (t table) page(path string) *page {
 	for _, r := range t {
 		if r.path == path && r.page != nil {
@@ -130,7 +130,7 @@ func (t table) allow(path string) string {
 	return strings.Join(append([]string{http.MethodOptions}, methods...), ", ")
 }
 
-// unserved answers a request that no route fits: another path, or another method than the path has.
+// unserved returns the route of a request that fits no other: nothing is served on its path, or not by its method.
 func (t table) unserved(path string) *route {
 	known := t.at(path)
 	if known == nil || path == "" {
@@ -157,7 +157,8 @@ func (t table) series() []telemetry.Series {
 	return all
 }
 
-// allowed answers OPTIONS on a path that web pages have no business with.
+// allowed answers OPTIONS on the paths of health and metrics. On every other path OPTIONS is a preflight, and
+// Handler.answer answers it without asking the route.
 func allowed(methods string) func(*exchange) error {
 	return func(x *exchange) error {
 		x.Header().Set("Allow", methods)

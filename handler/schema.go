@@ -77,7 +77,8 @@ func decimals(least, most int) string {
 		zero = "|-0+"
 	}
 	for least <= most {
-		// the largest block of numbers that differ in their last digits alone, and as many more of its size as differ in one
+		// take the largest block of numbers that differ only in their last digits, and with it the next blocks of the
+		// same size that differ in one more digit
 		size, free := 1, 0
 		for least > 0 && least%(size*10) == 0 && least+size*10-1 <= most {
 			size, free = size*10, free+1

@@ -33,8 +33,9 @@ func (h *Handler) Listen(ctx context.Context) (*Server, error) {
 		return nil, err
 	}
 	if h.Admin != nil {
-		// a budget of its own, so that what strangers do on PORT takes no probe its room
-		if s.admin, err = h.listen(ctx, "ADMIN_PORT", *h.config.AdminPort, h.Admin, newConnections(newBudget(adminShare), h.requests.ConnectionClosed)); err != nil {
+		// a budget of its own, so that strangers on PORT can't use up the room that probes need
+		c := newConnections(newBudget(adminShare), h.requests.ConnectionClosed)
+		if s.admin, err = h.listen(ctx, "ADMIN_PORT", *h.config.AdminPort, h.Admin, c); err != nil {
 			return nil, errors.Join(err, s.public.listener.Close())
 		}
 	}
@@ -59,7 +60,7 @@ func (h *Handler) endpoint(listener net.Listener, handler http.Handler, c *conne
 		ReadTimeout:  10 * time.Second,
 		WriteTimeout: 15 * time.Second,
 		IdleTimeout:  h.config.IdleTimeout,
-		// net/http reads as many bytes more
+		// net/http reads 4 KiB more than this
 		MaxHeaderBytes: int(h.limits.headerLimit) - 4<<10,
 		// OPTIONS * is answered as any other request for a path that is not served
 		DisableGeneralOptionsHandler: true,
@@ -119,7 +120,8 @@ func (s *Server) Run(ctx context.Context, signals <-chan os.Signal) error {
 // group, so that it comes twice.
 const oneOrder = time.Second
 
-// quit returns a channel that closes on a second signal: on another one at once, on the same one not within oneOrder.
+// quit returns a channel that closes on a second signal: on a different one at once, on the same one only after
+// oneOrder.
 func quit(first os.Signal, signals <-chan os.Signal) <-chan struct{} {
 	begun, order := time.Now(), make(chan struct{})
 	go func() {

@@ -68,7 +68,7 @@ var (
 	jsonTypes = []string{"application/json; charset=utf-8"}
 )
 
-// sendToken writes a token, and which settings are not in it. A token needs no escaping in JSON.
+// sendToken writes a token, and warns of settings that are not in it. A token needs no escaping in JSON.
 func sendToken(x *exchange, jwt string, misnamed []signer.Misnamed) {
 	x.Header()["Content-Type"] = jsonTypes
 	if len(misnamed) > 0 {
@@ -107,7 +107,7 @@ func (e *bodyError) Error() string { return "read the body: " + e.error.Error() 
 
 func (e *bodyError) Unwrap() error { return e.error }
 
-// readRequest reads the body, and keeps none of it but what it asks for.
+// readRequest reads the body into a request, and keeps nothing else of it.
 func readRequest(x *exchange, limit int64, into *signer.Request) (unread string, err error) {
 	r := x.Request
 	if compressed(r.Header["Content-Encoding"]) {

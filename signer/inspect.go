@@ -16,7 +16,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Inspection is what a token says, and what there is to say of it. Header and Claims keep the token's own order.
+// Inspection is what a token says, and what Zoom would say of it. Header and Claims keep the token's own order.
 type Inspection struct {
 	Header json.RawMessage `json:"header"`
 	Claims json.RawMessage `json:"claims"`
@@ -25,7 +25,7 @@ type Inspection struct {
 	Warnings []string `json:"-"`
 }
 
-// Lengths from which a token that Zoom takes may cause trouble.
+// Beyond these lengths a token or a session's name may cause trouble, although Zoom takes it.
 const (
 	// Up to Web SDK 2.3.15 the token travels in a URL, and servers take about 8 kB of those.
 	longToken = 8000
@@ -33,7 +33,7 @@ const (
 	longName = 150
 )
 
-// Inspect reads a token, anybody's, and judges it as Zoom does. The claims must keep the rules that requests must keep.
+// Inspect reads a token, whoever signed it, and judges it as Zoom does. The claims must keep the rules of requests.
 // Without credentials, neither the signature nor app_key is compared with anything. The error says that the text is not a
 // token; the inspection then has what could be read.
 func Inspect(token string, c Credentials, clock func() time.Time) (Inspection, error) {
@@ -135,7 +135,7 @@ func (i *Inspection) judgeTimes(claims map[string]json.RawMessage, now time.Time
 	}
 }
 
-// seconds is the time that a claim says. The year 5138 is the last that it takes for seconds; larger numbers are now in a
+// seconds returns the time that a claim says. It takes numbers up to the year 5138 for seconds, and larger ones for a
 // smaller unit.
 func (i *Inspection) seconds(name string, claims map[string]json.RawMessage) (at time.Time, ok bool) {
 	value := valueOf(claims[name])

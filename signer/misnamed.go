@@ -8,7 +8,7 @@ import (
 // Misnamed is a name in a request that is not known, and the property that it seems to mean.
 type Misnamed struct{ Got, Meant string }
 
-// More unknown names are not looked at, nor are longer ones: a stranger may send thousands.
+// These bound how many unknown names are looked at, and of what length: a stranger may send thousands.
 const (
 	maxUnknownNames      = 16
 	maxUnknownNameLength = 40
@@ -49,12 +49,12 @@ func (r *Request) noteUnknown(name string) {
 		return
 	}
 	if i, ok := meant(name); ok && !slices.ContainsFunc(r.misnamed, func(m Misnamed) bool { return m.Meant == properties[i].Name }) {
-		// a copy, so that the names which are known, of every other request, need none
+		// only this copy is kept, so that known names, which nearly all requests have, need not be allocated
 		r.misnamed = append(r.misnamed, Misnamed{strings.Clone(name), properties[i].Name})
 	}
 }
 
-// missed are the names that the request has in place of a property's own. Who sends both loses nothing.
+// missed are the names that the request has in place of a property's own. A request that has both loses nothing.
 func (r *Request) missed() []Misnamed {
 	return slices.DeleteFunc(r.misnamed, func(m Misnamed) bool { return r.values[propertyIndex[m.Meant]].Kind != KindAbsent })
 }
@@ -69,8 +69,8 @@ func (r *Request) gotInstead(p *Property) string {
 	return KindAbsent.String()
 }
 
-// meant returns the place of the property that an unknown name seems to mean: by its letters and digits, whatever their
-// case and what stands between them, or by all of them but one.
+// meant returns the place of the property that an unknown name seems to mean. It compares only letters and digits,
+// whatever their case. In all but the shortest names, one of them may be wrong.
 func meant(name string) (property int, ok bool) {
 	folded := fold(name)
 	if i := slices.IndexFunc(lookalikes, func(l lookalike) bool { return l.folded == folded }); i >= 0 {
@@ -102,7 +102,7 @@ func fold(name string) string {
 	return string(folded)
 }
 
-// oneApart tells whether one letter more, less or another makes a of b.
+// oneApart tells whether a and b differ in one letter: it is added, missing or another one.
 func oneApart(a, b string) bool {
 	if len(a) < len(b) {
 		a, b = b, a

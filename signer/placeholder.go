@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Placeholders returns the names of the credentials, key and secret, that hold what stands for a credential in examples, or
-// what a program writes where it has none.
+// Placeholders returns which of the credentials, key and secret, hold the placeholder of an example, or what a program
+// writes for a value that it doesn't have.
 func (c Credentials) Placeholders() []string {
 	var names []string
 	for _, credential := range []struct{ name, value string }{{"key", c.Key}, {"secret", string(c.Secret)}} {

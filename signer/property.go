@@ -36,7 +36,8 @@ type Property struct {
 	// documents nothing. With Strict, a String with other characters is refused.
 	Symbols string
 	Strict  bool
-	// exact says that this is the rule of the claim in a token, where a number is never sent as text, nor a list.
+	// exact says that this is the rule of the claim in a token. There a number is never text, and a list never an
+	// array.
 	exact bool
 	// Description says what the property does, for documentation.
 	Description string

@@ -64,7 +64,7 @@ func (g *Grant) Value(property int) (value any, sent bool) {
 // Lifetime is the time from the token's iat to its exp.
 func (g *Grant) Lifetime() time.Duration { return g.lifetime }
 
-// Misnamed are the names that the request had for properties which the token does not have for that reason.
+// Misnamed are the unknown names in the request that seem to mean a property. The token lacks that property.
 func (g *Grant) Misnamed() []Misnamed { return g.misnamed }
 
 // Validate checks every property of the request. Its error is a *ValidationError.

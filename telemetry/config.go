@@ -31,10 +31,11 @@ type Config struct {
 	QueueSize      uint32 `default:"2048" desc:"how many spans may wait for the collector; more are dropped and counted" envconfig:"OTEL_BSP_MAX_QUEUE_SIZE"`
 }
 
-// Level is the least that lines must matter to be written.
+// Level is the lowest severity that the log has.
 type Level zerolog.Level
 
-// Decode reads a level. It is the envconfig.Decoder: zerolog's own knows levels by the words that lines have for them.
+// Decode reads a level. It is the envconfig.Decoder, because zerolog's own expects the words in our lines, such as
+// WARNING.
 func (l *Level) Decode(text string) error {
 	for level, name := range []string{zerolog.DebugLevel: "debug", zerolog.InfoLevel: "info", zerolog.WarnLevel: "warn", zerolog.ErrorLevel: "error"} {
 		if strings.EqualFold(text, name) {
@@ -57,7 +58,7 @@ const (
 	clientNone   = "none"
 )
 
-// minHashKey keeps short keys, which can be found by trying, out.
+// minHashKey keeps out short keys, which can be found by trying.
 const minHashKey = 16
 
 // Validate returns every mistake of the settings, joined.

@@ -35,7 +35,10 @@ func (l *Log) request(r *Record, decision string) {
 		e.Str("decision", decision)
 	}
 	if g := r.Grant; g != nil {
-		e.Str("role", g.Role()).Str("session_name", l.Name(g.SessionName())).Str("canonical_session_name", l.Name(g.CanonicalSessionName())).Int64("lifetime_s", int64(g.Lifetime()/time.Second))
+		e.Str("role", g.Role()).
+			Str("session_name", l.Name(g.SessionName())).
+			Str("canonical_session_name", l.Name(g.CanonicalSessionName())).
+			Int64("lifetime_s", int64(g.Lifetime()/time.Second))
 		if identity := g.UserIdentity(); identity != "" {
 			e.Str("user_identity", l.Name(identity))
 		}
@@ -67,7 +70,7 @@ func (l *Log) caller(e *zerolog.Event, c *guard.Caller) {
 	e.Str("caller_method", c.Method.Name).Str("caller", clip(name, lineClip))
 }
 
-// lineClip is how many bytes the log has of what a client may make as long as it likes.
+// lineClip is how many bytes of a client's text the log keeps.
 const lineClip = 100
 
 // clip returns a copy of what it keeps of a long text, so that a short text does not keep the memory of a long one.

@@ -26,7 +26,7 @@ type Lines struct {
 
 const (
 	linesLimit = 1 << 20
-	// lines of this long are written at once
+	// lines are gathered for this long, and then written with one call
 	linesInterval = 10 * time.Millisecond
 )
 

@@ -28,7 +28,7 @@ func init() {
 }
 
 // NewLog returns a log that writes lines to w, from many goroutines at once, each with the trace and span of its context.
-// What w writes to decides on their format, where LOG_FORMAT does not.
+// Where LOG_FORMAT is not set, the destination of w decides on the format.
 func NewLog(c Config, w io.Writer, destination *os.File) *Log {
 	if !JSON(c.LogFormat, destination) {
 		w = zerolog.ConsoleWriter{Out: w, NoColor: !isTerminal(destination), TimeFormat: time.TimeOnly}
@@ -37,7 +37,7 @@ func NewLog(c Config, w io.Writer, destination *os.File) *Log {
 	return &Log{lines, []byte(c.LogHashKey), c.LogClient}
 }
 
-// JSON says that lines to that destination are JSON: LOG_FORMAT decides, and where it says nothing, a terminal has text.
+// JSON says whether lines to that destination are JSON. LOG_FORMAT decides; without it only a terminal gets text.
 func JSON(format string, destination *os.File) bool {
 	return format == "json" || format != "text" && !isTerminal(destination)
 }

@@ -31,7 +31,7 @@ type Record struct {
 // allowed is the decision on a request that got a token.
 const allowed = "allowed"
 
-// decision says whether the caller got a token, or why not; empty where a request did not come so far.
+// decision says whether the caller got a token, or why not; empty where a request did not get that far.
 func (r *Record) decision() string {
 	if r.Err != nil {
 		if refusal, ok := errors.AsType[*guard.RefusalError](r.Err); ok {
@@ -44,7 +44,7 @@ func (r *Record) decision() string {
 	return ""
 }
 
-// level is that of the request's line. That the service is not ready is its answer to a probe, and no error.
+// level is that of the request's line. It is not an error that a probe learns the service is not ready.
 func (r *Record) level() zerolog.Level {
 	switch {
 	case r.Status >= http.StatusInternalServerError && (!r.Admin || r.Status != http.StatusServiceUnavailable):

@@ -14,8 +14,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Requests writes down every HTTP request: a server span, where tracing is on, a duration, and a line of the log. It takes a
-// tenth of the time of otelhttp, which gathers its attributes for requests that are not sampled too.
+// Requests records every HTTP request as a duration, as a line of the log and, where tracing is on, as a server span.
+// It takes a tenth of the time of otelhttp, which gathers attributes even for requests that are not sampled.
 type Requests struct {
 	metrics *Metrics
 	tracing *Tracing
@@ -25,8 +25,8 @@ type Requests struct {
 // NewRequests returns what writes requests down; tracing may be nil.
 func NewRequests(m *Metrics, t *Tracing, log *Log) *Requests { return &Requests{m, t, log} }
 
-// Expect makes the series of answers that can come, so that rate() works from the first scrape, and takes what says whether
-// the service takes requests.
+// Expect creates the series of answers that can come, so that rate() works from the first scrape. The function ready
+// says whether the service takes requests.
 func (o *Requests) Expect(series []Series, ready func() bool) {
 	for _, s := range series {
 		o.metrics.expected[s] = o.metrics.requests.WithLabelValues(s.Method, s.Route, strconv.Itoa(s.Status))
@@ -108,8 +108,8 @@ func (o *Requests) measure(rec *Record, decision string) {
 	}
 }
 
-// spanText is what a span has of a text that a client may make as long as it likes: 256 bytes with the mark of the cut. It is UTF-8, as a collector refuses all
-// spans of a batch that has one text that is not.
+// spanText is what a span keeps of a client's text: at most 256 bytes, the mark of the cut included. It is UTF-8,
+// because a collector refuses a whole batch of spans for one text that is not.
 func spanText(s string) string { return strings.ToValidUTF8(clip(s, 253), "?") }
 
 // carrier leaves out what is too long to be kept with every span: W3C asks for 512 bytes of a tracestate.

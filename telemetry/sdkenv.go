@@ -11,8 +11,9 @@ import (
 	"videosdk-auth-endpoint/internal/files"
 )
 
-// sdkVariables are read by OpenTelemetry's SDK and exporter, not by us. They go on with a default where a value is wrong,
-// and say so in a line that may hold the value. Here each has a check that returns what to write instead, or nothing.
+// sdkVariables are read by OpenTelemetry's SDK and exporter, not by us. Where a value is wrong, these go on with a
+// default and log a line that may hold the value. Here each variable has a check that returns what to write instead, or
+// nothing.
 var sdkVariables = []struct {
 	names []string
 	check func(value string) (want string)

@@ -80,7 +80,8 @@ const (
 	lifetimeKey = attribute.Key("videosdk.token.lifetime")
 )
 
-// A request that is not sampled has no spans below its own either, so there is no need to ask the sampler again.
+// sampled says whether the request's span is recorded. If not, there are no spans below it, and the sampler is not
+// asked.
 func sampled(ctx context.Context) bool { return trace.SpanFromContext(ctx).IsRecording() }
 
 func (s spanned) Properties() []signer.Property { return s.next.Properties() }
@@ -92,7 +93,7 @@ func (s spanned) Validate(ctx context.Context, r *signer.Request) (*signer.Grant
 	ctx, span := s.tracer.Start(ctx, "token.validate")
 	defer span.End()
 	grant, err := s.next.Validate(ctx, r)
-	// a client's mistake is no error of the server, so the span's status stays unset
+	// a client's mistake is not an error of the server, so the span's status stays unset
 	if invalid, ok := errors.AsType[*signer.ValidationError](err); ok {
 		rules := make([]string, len(invalid.Violations))
 		for i, v := range invalid.Violations {

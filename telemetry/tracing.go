@@ -78,8 +78,8 @@ func (t *Tracing) Flush(ctx context.Context) error {
 
 var propagator = propagation.TraceContext{}
 
-// queue stands before the SDK's batch processor, which drops spans when its queue is full but tells nobody: it drops
-// them first, and counts.
+// queue stands before the SDK's batch processor, which tells nobody when it drops spans because its own queue is full.
+// This queue has the same limit, and counts what it drops.
 type queue struct {
 	sdk.SpanProcessor
 	limit   int64
@@ -117,8 +117,8 @@ func (c counting) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) err
 	return err
 }
 
-// inWords says what is behind an error that names neither the cause nor the remedy: each protocol has its own port, and a
-// client of one gets bytes of the other from the wrong one.
+// inWords explains errors that name neither cause nor remedy. Each protocol has its own port, and a client that asks on
+// the wrong one can't read the answer.
 func inWords(err error) error {
 	switch {
 	case err == nil:

@@ -25,7 +25,9 @@ type tracedTransport struct {
 
 func (t tracedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, span := t.tracer.Start(r.Context(), r.Method, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
-		semconv.HTTPRequestMethodKey.String(r.Method), semconv.ServerAddress(r.URL.Hostname()), semconv.URLFull(r.URL.Scheme+"://"+r.URL.Host+r.URL.Path)))
+		semconv.HTTPRequestMethodKey.String(r.Method),
+		semconv.ServerAddress(r.URL.Hostname()),
+		semconv.URLFull(r.URL.Scheme+"://"+r.URL.Host+r.URL.Path)))
 	defer span.End()
 	r = r.Clone(ctx) // a RoundTripper leaves the request as it is
 	propagator.Inject(ctx, propagation.HeaderCarrier(r.Header))

@@ -46,8 +46,8 @@ func Misspelt(environ, known []string) []string {
 	return warnings
 }
 
-// serviceLink matches what Kubernetes and Docker set for each service: of one that is called auth, AUTH_SERVICE_HOST,
-// AUTH_PORT=tcp://10.0.0.1:80 and AUTH_PORT_80_TCP_ADDR, for example.
+// serviceLink matches what Kubernetes and Docker set for each service. For one that is called auth they set, for
+// example, AUTH_SERVICE_HOST, AUTH_PORT=tcp://10.0.0.1:80 and AUTH_PORT_80_TCP_ADDR.
 var serviceLink = regexp.MustCompile(`^\w+(_SERVICE_HOST|_SERVICE_PORT\w*|_PORT_\d+_(TCP|UDP|SCTP)\w*)=|^\w+_PORT=(tcp|udp|sctp)://`)
 
 func allSet(names []string, set map[string]bool) bool {
@@ -68,7 +68,7 @@ func meaning(name string, known []string) (meant []string, suspect bool) {
 	if !slices.Contains(families, words[0]) || len(words) == 1 {
 		return nil, false
 	}
-	most, fewest := 1, 0 // words in common, beside the first; and words in all
+	most, fewest := 1, 0 // the words in common with the best names so far, and the words in each of these
 	for _, k := range known {
 		theirs := strings.Split(k, "_")
 		common := inCommon(words, theirs)

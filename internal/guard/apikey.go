@@ -85,7 +85,7 @@ func (*apiKeys) fits(token string) bool { return strings.HasPrefix(token, keyPre
 
 func (*apiKeys) ready() bool { return true }
 
-// run takes over what the file holds. One without keys is taken too: whoever deletes the last line means it.
+// run takes over what the file holds, even when it holds no key: whoever deletes the last line means it.
 func (k *apiKeys) run(ctx context.Context, b Background) {
 	read := func() (string, error) {
 		text, _, err := k.read()
@@ -104,7 +104,7 @@ func (k *apiKeys) run(ctx context.Context, b Background) {
 	files.Watch(ctx, b.Ticks(), k.text, read, use, b.APIKeys)
 }
 
-// find compares with every key, in constant time, and so tells nothing by the time it takes.
+// find compares with every key, in constant time, so that the time it takes tells nothing about the keys.
 func (k *apiKeys) find(_ *http.Request, key string) (*Caller, *RefusalError) {
 	hash := sha256.Sum256([]byte(key))
 	var found *apiKey

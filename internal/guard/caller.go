@@ -78,7 +78,7 @@ type KeySetFetch struct {
 	Source string
 	// Err says why it failed. The last good keys stay in use.
 	Err error
-	// First says that there were none before.
+	// First says that no fetch before has brought keys.
 	First bool
 	// Skipped are the keys of the answer that are not used.
 	Skipped []SkippedKey

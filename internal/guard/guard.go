@@ -18,7 +18,7 @@ type Guard struct {
 	*Rules
 }
 
-// Methods are all of them.
+// Methods are all ways to know callers.
 var Methods = []*Method{None, JWT, APIKey, Proxy}
 
 // MethodByName returns the method of that name; nil where there is none.

@@ -56,14 +56,15 @@ func readHeader(token string) (keyName, *RefusalError) {
 	return keyName{id, alg}, nil
 }
 
-// isBearerType says whether a token of that type may let its bearer in. A type that ends in +jwt is one of many that a
-// provider signs by the same keys, such as logout+jwt, and only that of access tokens (RFC 9068) is meant for it.
+// isBearerType says whether a token of that type may let its bearer in. Providers sign tokens for other purposes with
+// the same keys, such as logout+jwt. Of the types that end in +jwt, only that of access tokens (RFC 9068) lets a bearer
+// in.
 func isBearerType(typ string) bool {
 	typ = strings.TrimPrefix(strings.ToLower(typ), "application/")
 	return typ == "at+jwt" || !strings.HasSuffix(typ, "+jwt")
 }
 
-// named quotes a text of a header, cut short as nothing of it is verified, and describes what is not text.
+// named quotes a text of a header, cut short because nothing of it is verified. It describes what is not text.
 func named(value any) string {
 	if text, ok := value.(string); ok && text != "" {
 		return fmt.Sprintf("%.32q", text)

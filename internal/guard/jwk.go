@@ -126,7 +126,7 @@ var rsaAlgorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512
 // edDSA are the two names of one algorithm: that of RFC 8037, and that of RFC 9864.
 var edDSA = []string{"EdDSA", "Ed25519"}
 
-// narrow leaves of the algorithms that a key can verify those that its member alg allows.
+// narrow returns the possible algorithms of a key that its own alg allows.
 func narrow(possible []string, alg string) ([]string, *SkippedKey) {
 	if !slices.Contains(possible, alg) {
 		return nil, skip(KeyUnsupported, "its alg is %.100q; want one of %s", alg, strings.Join(possible, ", "))

@@ -52,8 +52,8 @@ func (v *verifier) ready() bool { return v.keys.ready() }
 
 func (v *verifier) run(ctx context.Context, b Background) { v.keys.run(ctx, b) }
 
-// find verifies a token. Its key is looked for before its claims are read: a request that waits for a key holds little
-// memory, and whoever makes one up has us parse no more than its header.
+// find verifies a token. It looks for the key before it reads the claims, so that a request that waits for a key holds
+// little memory, and a token with a made-up key costs no more than parsing its header.
 func (v *verifier) find(r *http.Request, token string) (*Caller, *RefusalError) {
 	if !v.ready() {
 		return nil, &RefusalError{Reason: KeysUnavailable}
@@ -143,7 +143,7 @@ func (*verifier) checkKind(claims jwt.MapClaims) *RefusalError {
 	return nil
 }
 
-// checkAudience looks at the first claim of those that say for whom a token is that it has.
+// checkAudience looks at the first of AUTH_AUDIENCE_CLAIM's claims that the token has.
 func (v *verifier) checkAudience(claims jwt.MapClaims) *RefusalError {
 	name := v.config.AudienceClaims[0]
 	for _, candidate := range v.config.AudienceClaims {

@@ -15,7 +15,7 @@ const (
 	// After a fetch that failed the next one comes after firstRetry, then after twice that, up to lastRetry.
 	firstRetry = time.Second
 	lastRetry  = 30 * time.Second
-	// coolDown lies between the beginnings of two fetches that are made for keys that are not known.
+	// coolDown is the least time between the beginnings of two fetches for unknown keys.
 	coolDown = 10 * time.Second
 )
 
@@ -83,8 +83,8 @@ func (s *keySet) end(good bool) {
 	}
 }
 
-// ask has the key set fetched again: at once or, during a cool-down, at its end. It returns how many fetches must have
-// ended until what was asked for can be there. Only a fetch that is under way or begins at once is worth waiting for.
+// ask has the key set fetched again: at once or, during a cool-down, at its end. It returns the number of ended fetches
+// that is worth waiting for: one more where a fetch is under way or begins at once, else as many as have ended already.
 func (s *keySet) ask() (until int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,7 +131,7 @@ func (s *keySet) refresh(ctx context.Context, client *http.Client) KeySetFetch {
 	return fetch
 }
 
-// wait lets the pause pass, or less where a key is asked for: then the rest of the cool-down at most.
+// wait lets the pause pass. Once a key is asked for, it waits no longer than the rest of the cool-down.
 func (s *keySet) wait(ctx context.Context, pause time.Duration) (goOn bool) {
 	next := time.Now().Add(pause)
 	timer := time.NewTimer(pause)

@@ -11,7 +11,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// maxWaiting requests wait for a fetch at a time. Whoever sends a made-up key waits too, and each takes memory.
+// maxWaiting is how many requests may wait for a fetch at a time. Those with a made-up key wait too, and each takes
+// memory.
 const maxWaiting = 64
 
 // keySets are those of every issuer, and the requests that wait for one of them.
@@ -165,7 +166,7 @@ func (k *keySets) ask() (until []int) {
 	return until
 }
 
-// pending says whether fewer fetches have ended than that, and returns what is closed when another one does.
+// pending says whether fewer fetches have ended than that. It returns a channel that is closed when the next one ends.
 func (k *keySets) pending(until []int) (ended <-chan struct{}, pending bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -176,8 +177,8 @@ func (k *keySets) pending(until []int) (ended <-chan struct{}, pending bool) {
 	return k.ended, pending
 }
 
-// choose returns those keys that are the token's issuer's, as two issuers may have given their keys the same name. One
-// whose new key has the name of another issuer's key has its key set fetched again.
+// choose returns the keys of the token's own issuer, because two issuers may have given their keys the same name. If
+// only another issuer has a key of that name, the key set of the token's issuer is fetched again.
 func (k *keySets) choose(found []issuerKeys, issuer any, name keyName) (issuerKeys, *RefusalError) {
 	for _, f := range found {
 		if f.issuer == issuer {
@@ -190,7 +191,7 @@ func (k *keySets) choose(found []issuerKeys, issuer any, name keyName) (issuerKe
 			return issuerKeys{}, refuse(UnknownKey, "the key set of %s has no key %.100q for %s", s, name.id, name.alg)
 		}
 	}
-	return found[0], nil // once it is verified, it is refused for its issuer
+	return found[0], nil // after it is verified, check refuses it for its issuer, unless any issuer is taken
 }
 
 // unknown refuses a token by a key that is not known.

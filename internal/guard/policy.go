@@ -34,7 +34,7 @@ func NewPolicy(variable, text string) (*Policy, error) {
 	if err := issues.Err(); err != nil {
 		return nil, fmt.Errorf("%s: %s", variable, strings.ReplaceAll(err.Error(), "ERROR: <input>:", "at "))
 	}
-	// a claim may hold anything, so what it is shows when it comes
+	// a claim may hold anything, so its type is known only when the policy is evaluated
 	if result := ast.OutputType(); !result.IsExactType(cel.BoolType) && !result.IsExactType(cel.DynType) {
 		return nil, fmt.Errorf("%s: want an expression that is true or false, this one is of type %s", variable, result)
 	}
@@ -88,8 +88,8 @@ func (p *Policy) failed(err error) *RefusalError {
 	return refuse(PolicyError, "%s can't be evaluated: %s%s", p.variable, what, place)
 }
 
-// asks says whether the policy looks at that field of the caller. One that passes the whole caller on, which CEL's macros
-// don't, may look at any.
+// asks says whether the policy reads that field as caller.field. It doesn't see a field that is read in another way,
+// such as through a list that holds the caller.
 func (p *Policy) asks(field string) bool {
 	selects := ast.MatchDescendants(ast.NavigateAST(p.ast.NativeRep()), func(e ast.NavigableExpr) bool {
 		return e.Kind() == ast.SelectKind && e.AsSelect().FieldName() == field && e.AsSelect().Operand().Kind() == ast.IdentKind &&

@@ -102,8 +102,8 @@ func requestFields() map[string]*types.FieldType {
 // canonicalSessionName is a field of request that is not a property: sessionName as Zoom compares it.
 const canonicalSessionName = "canonicalSessionName"
 
-// literalTexts has a policy spell out what replace and join put into a text. A caller who chooses both texts could
-// otherwise make one of 150 MB of two claims of 12 KiB, before CEL counts the cost.
+// literalTexts makes a policy spell out what replace and join put into a text. Otherwise a caller who chooses both
+// texts could turn two claims of 12 KiB into a text of 150 MB before CEL counts the cost.
 type literalTexts struct{}
 
 // Name is cel's ASTValidator.

@@ -21,7 +21,7 @@ func (*proxy) ready() bool { return true }
 
 func (*proxy) run(context.Context, Background) {}
 
-// maxUser is longer than any address, in bytes.
+// maxUser is the longest name of a user, in bytes. No e-mail address is longer.
 const maxUser = 320
 
 func (p *proxy) authenticate(r *http.Request) (*Caller, *RefusalError) {

@@ -30,8 +30,8 @@ const (
 	RateLimited     Reason = "rate_limited"
 )
 
-// reasons are all of them, each with what a client reads of its credential. It tells whoever sent the credential nothing
-// that they could not read in it themselves. The text is empty where the credential is not to blame.
+// reasons lists every reason with the text that the client gets. The text tells nothing that the sender could not read
+// in the credential itself. It is empty where the credential is not to blame.
 var reasons = []struct {
 	reason     Reason
 	credential string

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// Warnings say what is allowed by the configuration, and is seldom meant. Each is a whole sentence.
+// Warnings say what the configuration allows although it is seldom meant.
 func (g *Guard) Warnings() []string {
 	var warnings []string
 	policy := g.policy.Load()

@@ -33,7 +33,7 @@ type Test struct {
 	Request map[string]any `yaml:"request"`
 	// Want is one of the Answers.
 	Want string `yaml:"want"`
-	// Signed lists properties that the token must have, with their values. It needs not list all of them.
+	// Signed lists properties that the token must have, with their values. It need not list all of them.
 	Signed map[string]any `yaml:"signed"`
 }
 
