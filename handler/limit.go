@@ -41,7 +41,7 @@ func (l *limiter) allow(c *guard.Caller, client string) error {
 	}
 	who := address(client) // where the endpoint is open
 	if c.Method != guard.None {
-		who = c.Method.Name + " " + c.Subject
+		who = c.ID()
 	}
 	reservation := l.bucket(who).Reserve()
 	if wait := reservation.Delay(); wait > 0 {

@@ -56,7 +56,7 @@ func (r *Request) noteUnknown(name string) {
 
 // missed are the names that the request has in place of a property's own. A request that has both loses nothing.
 func (r *Request) missed() []Misnamed {
-	return slices.DeleteFunc(r.misnamed, func(m Misnamed) bool { return r.values[propertyIndex[m.Meant]].Kind != KindAbsent })
+	return slices.DeleteFunc(slices.Clone(r.misnamed), func(m Misnamed) bool { return r.values[propertyIndex[m.Meant]].Kind != KindAbsent })
 }
 
 // gotInstead is what a request has in place of a property that it must have.

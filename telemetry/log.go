@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"io"
 	"os"
+	"regexp"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -30,6 +31,9 @@ func init() {
 // NewLog returns a log that writes lines to w, from many goroutines at once, each with the trace and span of its context.
 // Where LOG_FORMAT is not set, the destination of w decides on the format.
 func NewLog(c Config, w io.Writer, destination *os.File) *Log {
+	if c.LogClient == clientHashed || c.LogClient == clientNone {
+		w = withoutPeers{w}
+	}
 	if !JSON(c.LogFormat, destination) {
 		w = zerolog.ConsoleWriter{Out: w, NoColor: !isTerminal(destination), TimeFormat: time.TimeOnly}
 	}
@@ -56,6 +60,17 @@ func severity(level zerolog.Level) string {
 	default:
 		return "ERROR"
 	}
+}
+
+// withoutPeers hides the addresses of connections, which net/http's and net's errors hold, from lines that may not have the
+// addresses of clients.
+type withoutPeers struct{ io.Writer }
+
+var peers = regexp.MustCompile(`\b(tcp|from) [0-9a-f.:%\[\]]+(->[0-9a-f.:%\[\]]+)?`)
+
+func (w withoutPeers) Write(line []byte) (int, error) {
+	_, err := w.Writer.Write(peers.ReplaceAll(line, []byte("$1 a hidden address")))
+	return len(line), err
 }
 
 // Name is a person's or a session's name as the log may have it: with LOG_HASH_KEY a keyed hash, so that it can be

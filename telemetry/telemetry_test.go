@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -602,7 +603,9 @@ func TestClientsOfTheLog(t *testing.T) {
 		var out bytes.Buffer
 		log := telemetry.NewLog(telemetry.Config{LogFormat: "json", LogHashKey: "0123456789abcdef", LogClient: mode}, &out, nil)
 		m, _ := newMetrics(t)
-		telemetry.NewRequests(m, nil, log).End(&telemetry.Record{Request: httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil), Client: "192.0.2.7", Status: 200})
+		reset := &net.OpError{Op: "read", Net: "tcp", Source: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 1}, Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 2}, Err: os.ErrDeadlineExceeded}
+		telemetry.NewRequests(m, nil, log).End(&telemetry.Record{Request: httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil), Client: "192.0.2.7", Status: 408, Err: reset})
+		log.Warn().Msg("http: TLS handshake error from 192.0.2.7:2: EOF")
 		if line := out.String(); !strings.Contains(line, want) || (mode != "full") == strings.Contains(line, "192.0.2.7") || (mode == "none") == strings.Contains(line, "client_address") {
 			t.Errorf("%s: %s", mode, line)
 		}

@@ -65,8 +65,11 @@ var errNoAPIKey = errors.New("AUTH_API_KEYS_FILE: holds no key; make a line for 
 
 // fix takes the keys that AUTH_API_KEYS lists, which stay the same while the service runs.
 func (k *apiKeys) fix(entries string) error {
-	list, err := parseAPIKeys("AUTH_API_KEYS", strings.ReplaceAll(entries, ",", "\n"))
+	list, err := parseAPIKeys("AUTH_API_KEYS: entry", strings.ReplaceAll(entries, ",", "\n"))
 	k.list.Store(&list)
+	if err == nil && len(list) == 0 {
+		return errors.New("AUTH_API_KEYS: holds no key; make an entry with: videosdk-auth-endpoint apikey NAME")
+	}
 	return err
 }
 
@@ -75,7 +78,7 @@ func (k *apiKeys) read() (string, []apiKey, error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("AUTH_API_KEYS_FILE: %w", err)
 	}
-	list, err := parseAPIKeys("AUTH_API_KEYS_FILE", text)
+	list, err := parseAPIKeys("AUTH_API_KEYS_FILE: line", text)
 	return text, list, err
 }
 
@@ -92,7 +95,7 @@ func (k *apiKeys) run(ctx context.Context, b Background) {
 		return text, err
 	}
 	use := func(text string) {
-		list, err := parseAPIKeys("AUTH_API_KEYS_FILE", text)
+		list, err := parseAPIKeys("AUTH_API_KEYS_FILE: line", text)
 		if err == nil {
 			k.list.Store(&list)
 		}
@@ -121,8 +124,9 @@ func (k *apiKeys) find(_ *http.Request, key string) (*Caller, *RefusalError) {
 }
 
 // parseAPIKeys reads lines of a name and the SHA-256 of a key in hexadecimal, with white space between. Empty lines and
-// those that start with # are skipped. Its error names lines by number: somebody may have pasted the key itself.
-func parseAPIKeys(variable, text string) ([]apiKey, error) {
+// those that start with # are skipped. Its error names lines by number, behind the words in place: somebody may have pasted
+// the key itself.
+func parseAPIKeys(place, text string) ([]apiKey, error) {
 	var list []apiKey
 	seen := map[[sha256.Size]byte]bool{}
 	var mistakes []error
@@ -130,7 +134,7 @@ func parseAPIKeys(variable, text string) ([]apiKey, error) {
 	for line := range strings.Lines(text) {
 		n++
 		wrong := func(what string) {
-			mistakes = append(mistakes, fmt.Errorf("%s: line %d: %s", variable, n, what))
+			mistakes = append(mistakes, fmt.Errorf("%s %d: %s", place, n, what))
 		}
 		fields := strings.Fields(line)
 		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {

@@ -45,6 +45,12 @@ func NewCaller(m *Method, subject string, claims map[string]any) (*Caller, error
 	return &Caller{Method: m, Subject: subject, Claims: claims}, nil
 }
 
+// ID names the caller as no other caller is named: two issuers may have users with the same subject.
+func (c *Caller) ID() string {
+	issuer, _ := c.Claims["iss"].(string)
+	return c.Method.Name + " " + issuer + " " + c.Subject
+}
+
 var anonymous = Caller{Method: None}
 
 // authenticator knows callers in one way, or in several that share a header.

@@ -100,13 +100,16 @@ func (k *keySets) find(r *http.Request, name keyName) ([]issuerKeys, *RefusalErr
 	if found := k.look(name); found != nil {
 		return found, nil
 	}
-	if !k.queue() {
-		return nil, refuse(UnknownKey, "the key set has no key %.100q for %s, and %d requests wait for another one",
-			name.id, name.alg, maxWaiting)
-	}
-	defer k.leave()
 	until := k.ask()
-	for ahead := false; ; ahead = true {
+	if _, pending := k.pending(until); pending {
+		readAhead(r) // before a place is taken, which a slow body would hold
+		if !k.queue() {
+			return nil, refuse(UnknownKey, "the key set has no key %.100q for %s, and %d requests wait for another one",
+				name.id, name.alg, maxWaiting)
+		}
+		defer k.leave()
+	}
+	for {
 		ended, pending := k.pending(until)
 		if found := k.look(name); found != nil {
 			return found, nil
@@ -114,9 +117,6 @@ func (k *keySets) find(r *http.Request, name keyName) ([]issuerKeys, *RefusalErr
 		if !pending {
 			k.ask() // the fetch that has just ended may have begun before the key was published
 			return nil, k.unknown(name)
-		}
-		if !ahead {
-			readAhead(r)
 		}
 		select {
 		case <-ended:

@@ -88,6 +88,13 @@ func (p *Policy) failed(err error) *RefusalError {
 	return refuse(PolicyError, "%s can't be evaluated: %s%s", p.variable, what, place)
 }
 
+// selects says whether the policy looks at a field or claim of that name, whatever it belongs to.
+func (p *Policy) selects(field string) bool {
+	return len(ast.MatchDescendants(ast.NavigateAST(p.ast.NativeRep()), func(e ast.NavigableExpr) bool {
+		return e.Kind() == ast.SelectKind && e.AsSelect().FieldName() == field
+	})) > 0
+}
+
 // asks says whether the policy reads that field as caller.field. It doesn't see a field that is read in another way,
 // such as through a list that holds the caller.
 func (p *Policy) asks(field string) bool {

@@ -15,6 +15,10 @@ func (g *Guard) Warnings() []string {
 		warnings = append(warnings, "The policy looks at caller.subject and never at caller.method, although callers are known in several ways: "+
 			"a user of the same name as an API key is then given what the key is given. Compare caller.method too.")
 	}
+	if len(g.config.Issuers) > 1 && (g.config.IdentityClaim != "" || policy != nil && policy.asks("subject") && !policy.selects("iss")) {
+		warnings = append(warnings, "AUTH_ISSUER lists several issuers, and two of their users may have the same name: look at caller.claims.iss "+
+			"in the policy, and take an AUTH_IDENTITY_CLAIM that is different for every user.")
+	}
 	for _, file := range []struct{ variable, path string }{
 		{"AUTH_API_KEYS_FILE", g.config.APIKeysFile}, {"AUTH_POLICY_FILE", g.config.PolicyFile},
 	} {

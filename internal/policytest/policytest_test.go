@@ -75,6 +75,7 @@ func TestSigned(t *testing.T) {
 		want   []string // what differs
 	}{
 		{`{userKey: alice, userIdentity: alice, role: 0, geoRegions: [US, DE], expirationSeconds: 3600}`, nil},
+		{`{sessionKey: "", role: "0"}`, []string{"sessionKey: want , got nothing", "role: want 0, got 0"}},
 		{`{userKey: bob, role: 1}`, []string{"userKey: want bob, got alice", "role: want 1, got 0"}},
 	} {
 		failures := run(t, document(caller+c.signed), own)
