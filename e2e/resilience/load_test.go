@@ -51,6 +51,16 @@ func startLoad(t *testing.T, url string) *load {
 	return startCheckedLoad(t, url, func(string) error { return nil })
 }
 
+// connected waits until every worker has its connection, which the service has goroutines for.
+func (l *load) connected(t *testing.T) {
+	t.Helper()
+	servicetest.Eventually(t, 20*time.Second, "a connection for each healthy client", func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.sent >= 10*loadWorkers
+	})
+}
+
 // startCheckedLoad counts a token that fails the check as a request that failed.
 func startCheckedLoad(t *testing.T, url string, check func(token string) error) *load {
 	t.Helper()
