@@ -33,7 +33,7 @@ type access struct {
 
 // failures lists every failure, in the order of the API's description. An error that no row explains is answered with 500.
 var failures = []failure{
-	{400, "A rule is broken, or the body is no JSON object", nil, []error{exampleInvalid(), &malformedError{"must be a JSON object"}}, explainInvalid},
+	{400, "A rule is broken, or the body is not a JSON object", nil, []error{exampleInvalid(), &malformedError{"must be a JSON object"}}, explainInvalid},
 	{401, "The caller is not authenticated; WWW-Authenticate says why", func(a access) bool { return !a.Open() }, []error{&guard.RefusalError{Reason: guard.Missing}}, explainUnauthenticated},
 	{403, "The policy denied it, the caller has no name that can be in a token, or a page of another site sent it", func(a access) bool { return a.Denies() || a.ByCookie() }, []error{&guard.RefusalError{Reason: guard.PolicyDenied}}, explainDenied},
 	{408, "The body took longer than 10 s to arrive", nil, []error{&bodyError{os.ErrDeadlineExceeded}}, explainSlow},

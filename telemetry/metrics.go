@@ -32,21 +32,18 @@ type Metrics struct {
 	issued             map[string]prometheus.Counter // by role
 	spans              map[string]prometheus.Counter // by result
 	ready              atomic.Pointer[func() bool]
-	rotations          map[string]prometheus.Counter // by result
+	credentials        reloads
 	rotated            prometheus.Gauge
-	credentialsRead    prometheus.Gauge
 	open               prometheus.Gauge
 	callers            map[string]prometheus.Counter // by method
 	refusals           map[string]prometheus.Counter // by reason
 	keySets            map[string]prometheus.Counter // by result
 	keySetFetched      prometheus.Gauge
 	keysSkipped        map[string]prometheus.Counter // by reason
-	apiKeyReloads      map[string]prometheus.Counter // by result
-	apiKeysRead        prometheus.Gauge
+	apiKeys            reloads
 	connectionsClosed  prometheus.Counter
 	forbiddenOrigins   prometheus.Counter
-	policyReloads      map[string]prometheus.Counter // by result
-	policyRead         prometheus.Gauge
+	policy             reloads
 	requests           *prometheus.HistogramVec
 	expected           map[Series]prometheus.Observer // of requests
 }
@@ -55,8 +52,6 @@ type Metrics struct {
 const (
 	resultValid    = "valid"
 	resultInvalid  = "invalid"
-	resultOK       = "ok"
-	resultError    = "error"
 	resultExported = "exported"
 	resultFailed   = "failed"
 	resultDropped  = "dropped"
@@ -104,31 +99,31 @@ func NewMetrics(registry prometheus.Registerer, b Build) *Metrics {
 		signingDuration:    prometheus.NewHistogram(histogram("videosdk_token_signing_duration_seconds", "Time to sign a token.", microseconds)),
 		issued:             results(counter("videosdk_tokens_issued_total", "Tokens issued, by the role that they give.", "role"), signer.Roles...),
 		spans:              results(counter("videosdk_trace_spans_total", "Sampled spans, by what became of them: exported, refused by the collector (failed), or dropped because the queue for it was full.", "result"), resultExported, resultFailed, resultDropped),
-		rotations:          results(counter("videosdk_credential_reloads_total", "Changes of the credential files, by result; after an error the old credentials stay in use.", "result"), resultOK, resultError),
-		rotated:            prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_credential_last_load_timestamp_seconds", Help: "When the credentials in use were loaded."}),
-		credentialsRead:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_credential_last_reload_successful", Help: "0 while the credential files can't be read, so that a new process would not start; else 1."}),
-		forbiddenOrigins:   counter("videosdk_forbidden_origin_requests_total", "Requests of web pages whose origin is not in CORS_ALLOWED_ORIGINS; browsers hide the answers from them.").WithLabelValues(),
-		open:               prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_auth_open", Help: "1 where no authentication is configured, so that everybody gets tokens."}),
-		callers:            results(counter("videosdk_token_callers_total", "Token requests whose caller is known, by how; none where authentication is not configured.", "method"), methodNames()...),
-		refusals:           results(counter("videosdk_token_refusals_total", "Token requests refused for who makes them, by reason.", "reason"), texts(guard.Reasons())...),
-		keySets:            results(counter("videosdk_jwks_refreshes_total", "Fetches of a provider's key set, by result; after an error the last good keys stay in use.", "result"), resultOK, resultError),
-		keySetFetched:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_jwks_last_refresh_timestamp_seconds", Help: "When the key set in use was fetched, of several issuers the oldest one; 0 before the first time."}),
-		keysSkipped:        results(counter("videosdk_jwks_keys_skipped_total", "Keys that a fetch of a key set left out, by reason; the others of the set are used.", "reason"), texts(guard.SkipReasons)...),
-		apiKeyReloads:      results(counter("videosdk_api_key_reloads_total", "Changes of the file of API keys, by result; after an error the keys from before stay in use.", "result"), resultOK, resultError),
-		apiKeysRead:        prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_api_key_last_reload_successful", Help: "0 while the file of API keys can't be read, so that a new process would not start; else 1."}),
-		connectionsClosed:  counter("videosdk_connections_closed_total", "Connections closed to stay within GOMEMLIMIT, because their clients kept the service waiting longest.").WithLabelValues(),
-		policyReloads:      results(counter("videosdk_policy_reloads_total", "Changes of the policy's file, by result; after an error the policy from before stays in use.", "result"), resultOK, resultError),
-		policyRead:         prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_policy_last_reload_successful", Help: "0 while the policy's file can't be used, so that a new process would not start; else 1."}),
-		requests:           prometheus.NewHistogramVec(duration, []string{"http_request_method", "http_route", "http_response_status_code"}),
-		expected:           map[Series]prometheus.Observer{},
+		credentials: newReloads(
+			results(counter("videosdk_credential_reloads_total", "Changes of the credential files, by result; after an error the old credentials stay in use.", "result"), resultOK, resultError),
+			prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_credential_last_reload_successful", Help: "0 while the credential files can't be read, so that a new process would not start; else 1."})),
+		rotated:          prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_credential_last_load_timestamp_seconds", Help: "When the credentials in use were loaded."}),
+		forbiddenOrigins: counter("videosdk_forbidden_origin_requests_total", "Requests of web pages whose origin is not in CORS_ALLOWED_ORIGINS; browsers hide the answers from them.").WithLabelValues(),
+		open:             prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_auth_open", Help: "1 where no authentication is configured, so that everybody gets tokens."}),
+		callers:          results(counter("videosdk_token_callers_total", "Token requests whose caller is known, by how; none where authentication is not configured.", "method"), methodNames()...),
+		refusals:         results(counter("videosdk_token_refusals_total", "Token requests refused for who makes them, by reason.", "reason"), texts(guard.Reasons())...),
+		keySets:          results(counter("videosdk_jwks_refreshes_total", "Fetches of a provider's key set, by result; after an error the last good keys stay in use.", "result"), resultOK, resultError),
+		keySetFetched:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_jwks_last_refresh_timestamp_seconds", Help: "When the key set in use was fetched, of several issuers the oldest one; 0 before the first time."}),
+		keysSkipped:      results(counter("videosdk_jwks_keys_skipped_total", "Keys that a fetch of a key set left out, by reason; the others of the set are used.", "reason"), texts(guard.SkipReasons)...),
+		apiKeys: newReloads(
+			results(counter("videosdk_api_key_reloads_total", "Changes of the file of API keys, by result; after an error the keys from before stay in use.", "result"), resultOK, resultError),
+			prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_api_key_last_reload_successful", Help: "0 while the file of API keys can't be read, so that a new process would not start; else 1."})),
+		connectionsClosed: counter("videosdk_connections_closed_total", "Connections closed to stay within GOMEMLIMIT, because their clients kept the service waiting longest.").WithLabelValues(),
+		policy: newReloads(
+			results(counter("videosdk_policy_reloads_total", "Changes of the policy's file, by result; after an error the policy from before stays in use.", "result"), resultOK, resultError),
+			prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_policy_last_reload_successful", Help: "0 while the policy's file can't be used, so that a new process would not start; else 1."})),
+		requests: prometheus.NewHistogramVec(duration, []string{"http_request_method", "http_route", "http_response_status_code"}),
+		expected: map[Series]prometheus.Observer{},
 	}
 	registry.MustRegister(buildInfo(b), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.validationDuration, m.signingDuration, m.rotated, m.credentialsRead, m.open, m.keySetFetched, m.apiKeysRead, m.policyRead, m.requests,
+		m.validationDuration, m.signingDuration, m.rotated, m.credentials.readable, m.open, m.keySetFetched, m.apiKeys.readable, m.policy.readable, m.requests,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "videosdk_ready", Help: "1 while the service takes requests, 0 before and while it drains."}, m.isReady))
 	m.rotated.SetToCurrentTime()
-	m.credentialsRead.Set(1)
-	m.apiKeysRead.Set(1)
-	m.policyRead.Set(1)
 	return m
 }
 
@@ -188,8 +183,7 @@ func texts[T ~string](values []T) []string {
 
 // Rotated counts a change of the credentials; its error says that the old ones stay.
 func (m *Metrics) Rotated(err error) {
-	m.rotations[result(err)].Inc()
-	m.credentialsRead.Set(number(err == nil))
+	m.credentials.count(err)
 	if err == nil {
 		m.rotated.SetToCurrentTime()
 	}
@@ -215,31 +209,10 @@ func (m *Metrics) KeySetFetched(f guard.KeySetFetch) {
 }
 
 // APIKeysRead counts a change of the file of API keys; its error says that the keys from before stay.
-func (m *Metrics) APIKeysRead(err error) {
-	m.apiKeyReloads[result(err)].Inc()
-	m.apiKeysRead.Set(number(err == nil))
-}
+func (m *Metrics) APIKeysRead(err error) { m.apiKeys.count(err) }
 
 // PolicyRead counts a change of the policy's file; its error says that the policy from before stays.
-func (m *Metrics) PolicyRead(err error) {
-	m.policyReloads[result(err)].Inc()
-	m.policyRead.Set(number(err == nil))
-}
-
-// number is a yes or no as a gauge has it.
-func number(yes bool) float64 {
-	if yes {
-		return 1
-	}
-	return 0
-}
-
-func result(err error) string {
-	if err != nil {
-		return resultError
-	}
-	return resultOK
-}
+func (m *Metrics) PolicyRead(err error) { m.policy.count(err) }
 
 // Handler serves the registry to Prometheus.
 func Handler(registry *prometheus.Registry) http.Handler {

@@ -45,7 +45,7 @@ func certificate(t *testing.T, key *rsa.PrivateKey) []byte {
 	return der
 }
 
-// TestKeysWithOddMembersAreUsed: what is no part of a key does it no harm, however wrong it is.
+// TestKeysWithOddMembersAreUsed: what is not part of a key does it no harm, however wrong it is.
 func TestKeysWithOddMembersAreUsed(t *testing.T) {
 	der := certificate(t, rsaKey())
 	chain := base64.StdEncoding.EncodeToString(der)
