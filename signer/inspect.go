@@ -166,7 +166,7 @@ func (i *Inspection) judgeNames(claims map[string]json.RawMessage) {
 	if n := utf16Len(name); n > longName && n <= p.Max {
 		i.warn("%s has %d characters: some of Zoom's pages say at most %d", p.Claim, n, longName)
 	}
-	if p.Undocumented(name) {
+	if p.undocumented(name) {
 		i.warn("%s has characters that Zoom does not document: want ASCII letters, digits, spaces and %s", p.Claim, p.Symbols)
 	}
 	if !norm.NFC.IsNormalString(name) {

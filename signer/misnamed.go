@@ -1,18 +1,9 @@
 package signer
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
-// Misnamed is a name in a request that is not known, and the property that it seems to mean.
-type Misnamed struct{ Got, Meant string }
-
-// These bound how many unknown names are looked at, and of what length: a stranger may send thousands.
-const (
-	maxUnknownNames      = 16
-	maxUnknownNameLength = 40
-)
+// maxUnknownNameLength bounds the names that are looked at.
+const maxUnknownNameLength = 40
 
 // otherNames are what people call a property, beside its claim. They are folded.
 var otherNames = [propertyCount][]string{
@@ -41,32 +32,6 @@ var lookalikes = func() (all []lookalike) {
 type lookalike struct {
 	folded   string
 	property int
-}
-
-// noteUnknown remembers a name that is not known, if it looks like a property's.
-func (r *Request) noteUnknown(name string) {
-	if r.unknown++; r.unknown > maxUnknownNames || len(name) > maxUnknownNameLength {
-		return
-	}
-	if i, ok := meant(name); ok && !slices.ContainsFunc(r.misnamed, func(m Misnamed) bool { return m.Meant == properties[i].Name }) {
-		// only this copy is kept, so that known names, which nearly all requests have, need not be allocated
-		r.misnamed = append(r.misnamed, Misnamed{strings.Clone(name), properties[i].Name})
-	}
-}
-
-// missed are the names that the request has in place of a property's own. A request that has both loses nothing.
-func (r *Request) missed() []Misnamed {
-	return slices.DeleteFunc(slices.Clone(r.misnamed), func(m Misnamed) bool { return r.values[propertyIndex[m.Meant]].Kind != KindAbsent })
-}
-
-// gotInstead is what a request has in place of a property that it must have.
-func (r *Request) gotInstead(p *Property) string {
-	for _, m := range r.misnamed {
-		if m.Meant == p.Name {
-			return m.Got + ": did you mean " + p.Name + "?"
-		}
-	}
-	return KindAbsent.String()
 }
 
 // meant returns the place of the property that an unknown name seems to mean. It compares only letters and digits,

@@ -2,6 +2,7 @@ package signer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -42,6 +43,10 @@ type Property struct {
 	// Description says what the property does, for documentation.
 	Description string
 }
+
+// zoomSymbols are what Zoom documents of a session's name, beside ASCII letters, digits and the space.
+// Source: developers.zoom.us/docs/video-sdk/auth.
+const zoomSymbols = "!#$%&()+-:;<=.>?@[]^_{}|~,\\"
 
 // The properties' places in a Request and a Grant. Violations are listed and claims are written in this order.
 const (
@@ -136,7 +141,7 @@ var propertyIndex = func() map[string]int {
 var regionCodes = [...]string{"AU", "BR", "CA", "CN", "DE", "HK", "IN", "JP", "MX", "NL", "SG", "US"}
 
 // RegionCodes returns what a Regions property may list.
-func RegionCodes() []string { return append([]string(nil), regionCodes[:]...) }
+func RegionCodes() []string { return slices.Clone(regionCodes[:]) }
 
 // Rules returns every rule that a request can break with this property.
 func (p Property) Rules() []Rule {
@@ -155,6 +160,14 @@ func (p Property) Rules() []Rule {
 		}
 		return append(rules, RuleLength)
 	}
+}
+
+// undocumented says that the text has a character which Zoom does not document for this property. Zoom may take such text
+// or not; other SDKs than the one that was tried may differ. Where Zoom documents nothing it is false.
+func (p *Property) undocumented(text string) bool {
+	return p.Symbols != "" && strings.ContainsFunc(text, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != ' ' && !strings.ContainsRune(p.Symbols, r)
+	})
 }
 
 // inToken is the rule of the property's claim.

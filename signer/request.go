@@ -1,5 +1,10 @@
 package signer
 
+import (
+	"slices"
+	"strings"
+)
+
 // Kind tells the values of JSON apart.
 type Kind int
 
@@ -50,4 +55,33 @@ func (r *Request) Set(name string, v Value) bool {
 		r.noteUnknown(name)
 	}
 	return known
+}
+
+// maxUnknownNames bounds how many unknown names of a request are looked at: a stranger may send thousands.
+const maxUnknownNames = 16
+
+// noteUnknown remembers a name that is not known, if it looks like a property's.
+func (r *Request) noteUnknown(name string) {
+	if r.unknown++; r.unknown > maxUnknownNames || len(name) > maxUnknownNameLength {
+		return
+	}
+	if i, ok := meant(name); ok && !slices.ContainsFunc(r.misnamed, func(m Misnamed) bool { return m.Meant == properties[i].Name }) {
+		// only this copy is kept, so that known names, which nearly all requests have, need not be allocated
+		r.misnamed = append(r.misnamed, Misnamed{strings.Clone(name), properties[i].Name})
+	}
+}
+
+// missed are the names that the request has in place of a property's own. A request that has both loses nothing.
+func (r *Request) missed() []Misnamed {
+	return slices.DeleteFunc(slices.Clone(r.misnamed), func(m Misnamed) bool { return r.values[propertyIndex[m.Meant]].Kind != KindAbsent })
+}
+
+// gotInstead is what a request has in place of a property that it must have.
+func (r *Request) gotInstead(p *Property) string {
+	for _, m := range r.misnamed {
+		if m.Meant == p.Name {
+			return m.Got + ": did you mean " + p.Name + "?"
+		}
+	}
+	return KindAbsent.String()
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -58,10 +59,39 @@ func New(c Config, credentials Credentials, clock func() time.Time) *HS256 {
 func (s *HS256) Use(c Credentials) { s.key.Store(newSigningKey(c)) }
 
 // Properties returns the rules under the default configuration, in the order in which violations are listed.
-func Properties() []Property { return append([]Property(nil), properties[:]...) }
+func Properties() []Property { return slices.Clone(properties[:]) }
 
 // Properties returns the rules under this signer's configuration.
-func (s *HS256) Properties() []Property { return append([]Property(nil), s.properties[:]...) }
+func (s *HS256) Properties() []Property { return slices.Clone(s.properties[:]) }
+
+// Validate checks every property of the request. Its error is a *ValidationError.
+func (s *HS256) Validate(_ context.Context, r *Request) (*Grant, error) {
+	g := &Grant{lifetime: s.config.defaultTTL(), misnamed: r.missed()}
+	var violations []Violation
+	for i := range s.properties {
+		p, v := &s.properties[i], &r.values[i]
+		if v.Kind == KindAbsent {
+			if p.Required {
+				violations = append(violations, *p.violation(RuleRequired, r.gotInstead(p)))
+			}
+			continue
+		}
+		c, violation := p.check(v)
+		if violation != nil {
+			violations = append(violations, *violation)
+			continue
+		}
+		g.claims[i] = c
+	}
+	if violations != nil {
+		return nil, &ValidationError{violations, g.misnamed}
+	}
+	if ttl := g.claims[expirationSeconds]; ttl.sent {
+		g.lifetime = time.Duration(ttl.number) * time.Second
+	}
+	g.resolveAliases()
+	return g, nil
+}
 
 // ErrNotValidated is returned for a grant that Validate has not made.
 var ErrNotValidated = errors.New("the grant was not made by Validate")

@@ -1,113 +1,15 @@
 package signer
 
 import (
-	"context"
 	"errors"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
-
-// Grant is a request that keeps every rule: exactly what its token will say. Only Validate makes one.
-type Grant struct {
-	lifetime time.Duration
-	claims   [propertyCount]claim
-	misnamed []Misnamed
-}
-
-type claim struct {
-	sent   bool
-	number int
-	text   string
-}
-
-// Roles names the values of role_type.
-var Roles = []string{"participant", "host"}
-
-// Role is the role that the token gives, one of Roles.
-func (g *Grant) Role() string { return Roles[g.claims[role].number] }
-
-// SessionName is the name of the session that the token opens.
-func (g *Grant) SessionName() string { return g.claims[sessionName].text }
-
-// CanonicalSessionName is the session's name as Zoom compares it, see the function of that name.
-func (g *Grant) CanonicalSessionName() string { return CanonicalSessionName(g.SessionName()) }
-
-// UserIdentity is the user's identity; empty where none was sent.
-func (g *Grant) UserIdentity() string { return g.claims[userIdentity].text }
-
-// UserKey is the user's key; empty where none was sent.
-func (g *Grant) UserKey() string { return g.claims[userKey].text }
-
-// Value is what the token will say of the property at that place in Properties: an int64, a string or, for Regions, a
-// []string. Where nothing was sent it is the zero value, and sent is false, but for expirationSeconds: there it is the
-// token's lifetime.
-func (g *Grant) Value(property int) (value any, sent bool) {
-	c := &g.claims[property]
-	switch {
-	case property == expirationSeconds:
-		return int64(g.lifetime / time.Second), true
-	case properties[property].Type == Integer:
-		return int64(c.number), c.sent
-	case properties[property].Type == Regions:
-		return strings.FieldsFunc(c.text, func(r rune) bool { return r == ',' }), c.sent
-	default:
-		return c.text, c.sent
-	}
-}
-
-// Lifetime is the time from the token's iat to its exp.
-func (g *Grant) Lifetime() time.Duration { return g.lifetime }
-
-// Misnamed are the unknown names in the request that seem to mean a property. The token lacks that property.
-func (g *Grant) Misnamed() []Misnamed { return g.misnamed }
-
-// Validate checks every property of the request. Its error is a *ValidationError.
-func (s *HS256) Validate(_ context.Context, r *Request) (*Grant, error) {
-	g := &Grant{lifetime: s.config.defaultTTL(), misnamed: r.missed()}
-	var violations []Violation
-	for i := range s.properties {
-		p, v := &s.properties[i], &r.values[i]
-		if v.Kind == KindAbsent {
-			if p.Required {
-				violations = append(violations, *p.violation(RuleRequired, r.gotInstead(p)))
-			}
-			continue
-		}
-		c, violation := p.check(v)
-		if violation != nil {
-			violations = append(violations, *violation)
-			continue
-		}
-		g.claims[i] = c
-	}
-	if violations != nil {
-		return nil, &ValidationError{violations, g.misnamed}
-	}
-	if ttl := g.claims[expirationSeconds]; ttl.sent {
-		g.lifetime = time.Duration(ttl.number) * time.Second
-	}
-	g.resolveAliases()
-	return g, nil
-}
-
-// resolveAliases sets the properties that were sent under an older name alone.
-func (g *Grant) resolveAliases() {
-	for i := range properties {
-		alias := &g.claims[i]
-		if properties[i].AliasOf == "" || !alias.sent {
-			continue
-		}
-		if property := &g.claims[propertyIndex[properties[i].AliasOf]]; !property.sent {
-			*property = *alias
-		}
-	}
-}
 
 // claimKinds are the kinds of claims, by the type of their property.
 var claimKinds = [...]Kind{String: KindString, Integer: KindNumber, Regions: KindString}
@@ -140,7 +42,7 @@ func (p *Property) checkString(v *Value) (claim, *Violation) {
 	if n := utf16Len(v.String); n < p.Min || n > p.Max {
 		return claim{}, p.violation(RuleLength, strconv.Itoa(n))
 	}
-	if p.Strict && p.Undocumented(v.String) {
+	if p.Strict && p.undocumented(v.String) {
 		return claim{}, p.violation(RuleCharacters, "another character")
 	}
 	return claim{sent: true, text: v.String}, nil

@@ -26,6 +26,9 @@ type Violation struct {
 	Reason string
 }
 
+// Misnamed is a name in a request that is not known, and the property that it seems to mean.
+type Misnamed struct{ Got, Meant string }
+
 // ValidationError lists every property of a request that breaks a rule, each once.
 type ValidationError struct {
 	Violations []Violation
