@@ -47,7 +47,7 @@ func reload(log *telemetry.Log, what string, count func(error)) func(error) {
 }
 
 // keySetFetched returns a function that counts and logs each fetch of a key set. It logs a key that isn't used only
-// when the fetch before didn't have it.
+// when the key set before didn't have it.
 func keySetFetched(o *observability, ready func() bool) func(guard.KeySetFetch) {
 	return func(f guard.KeySetFetch) {
 		o.metrics.KeySetFetched(f)

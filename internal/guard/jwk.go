@@ -37,7 +37,7 @@ type SkippedKey struct {
 	ID     string
 	Reason SkipReason
 	Detail string
-	// Known says that the fetch before skipped it too, so that it is logged once.
+	// Known says that the key set before this one had it too, so that it is logged once.
 	Known bool
 }
 

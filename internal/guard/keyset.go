@@ -45,7 +45,9 @@ func (s *keySet) run(ctx context.Context, client *http.Client, interval time.Dur
 	for retry := firstRetry; ; {
 		s.begin()
 		fetch := s.refresh(ctx, client)
-		fetch.Skipped, told = tellOnce(fetch.Skipped, told)
+		if fetch.Err == nil || fetch.Skipped != nil { // else there was no key set, and what was told holds
+			told = tellOnce(fetch.Skipped, told)
+		}
 		s.end(fetch.Err == nil)
 		tell(fetch)
 		pause := interval
@@ -149,11 +151,11 @@ func (s *keySet) wait(ctx context.Context, pause time.Duration) (goOn bool) {
 	}
 }
 
-// tellOnce marks the keys that the fetch before skipped too.
-func tellOnce(skipped []SkippedKey, before map[SkippedKey]bool) ([]SkippedKey, map[SkippedKey]bool) {
+// tellOnce marks the keys that were skipped before too, and returns those of now.
+func tellOnce(skipped []SkippedKey, before map[SkippedKey]bool) map[SkippedKey]bool {
 	now := map[SkippedKey]bool{}
 	for i, key := range skipped {
 		skipped[i].Known, now[key] = before[key], true
 	}
-	return skipped, now
+	return now
 }

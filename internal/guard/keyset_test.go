@@ -244,7 +244,7 @@ func TestAtMost64RequestsWaitAndAWaiterEndsWithItsClient(t *testing.T) {
 	})
 }
 
-// TestASkippedKeyIsNewOnce, so that it is logged once.
+// TestASkippedKeyIsNewOnce, so that it is logged once. A fetch that fails does not make it new.
 func TestASkippedKeyIsNewOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &slowProvider{}
@@ -253,17 +253,25 @@ func TestASkippedKeyIsNewOnce(t *testing.T) {
 		odd := map[string]any{"kty": "oct", "kid": "odd"}
 		p.publish(jwk(t, "ec", &ecKey().PublicKey, "ES256", "sig"), odd)
 		time.Sleep(31 * time.Minute)
+		p.publish() // which is not a key set to use
+		time.Sleep(14*time.Minute + 30*time.Second)
+		p.publish(jwk(t, "ec", &ecKey().PublicKey, "ES256", "sig"), odd)
+		time.Sleep(time.Minute)
 		p.publish(jwk(t, "ec", &ecKey().PublicKey, "ES256", "sig"), with(odd, map[string]any{"kty": "AKP"}))
 		time.Sleep(15 * time.Minute)
 		synctest.Wait()
 		var seen []bool
+		failed := 0
 		for _, fetch := range fetches {
+			if fetch.Err != nil {
+				failed++
+			}
 			for _, key := range fetch.Skipped {
 				seen = append(seen, key.Known)
 			}
 		}
-		if want := []bool{false, true, false}; !slices.Equal(seen, want) {
-			t.Errorf("known: %v, want %v", seen, want)
+		if want := []bool{false, true, true, false}; !slices.Equal(seen, want) || failed == 0 {
+			t.Errorf("known: %v, want %v; %d fetches failed", seen, want, failed)
 		}
 	})
 }
