@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"text/tabwriter"
@@ -16,17 +17,44 @@ import (
 const usage = `videosdk-auth-endpoint signs Zoom Video SDK tokens over HTTP.
 
   videosdk-auth-endpoint               serve
-  videosdk-auth-endpoint token         print a token made from flags (token --help), or what is in one (token --decode TOKEN)
-  videosdk-auth-endpoint apikey        make an API key and its line for AUTH_API_KEYS_FILE (apikey NAME)
-  videosdk-auth-endpoint policy        try the policy on an example (policy --help), or on a file of them (policy test FILE);
-                                       exit 0 allowed or passed, 1 denied or failed, 2 not decided
-  videosdk-auth-endpoint healthcheck   exit 0 when the service on this machine is ready
+  videosdk-auth-endpoint token         make a token, or print what is in one (help token)
+  videosdk-auth-endpoint apikey NAME   make an API key and its line for AUTH_API_KEYS_FILE
+  videosdk-auth-endpoint policy        try the policy on one request, or on a file of examples (help policy)
+  videosdk-auth-endpoint healthcheck   exit with 0 when the service on this machine is ready
   videosdk-auth-endpoint version       print the version
   videosdk-auth-endpoint help          print this
 
-It is set up by these variables, or by a file .env that sets them. An empty variable counts as not set.
+You set it up by these variables, or by a file .env that sets them. An empty variable counts as not set.
 
 `
+
+// The texts that token --help and policy --help begin with; the flags come after them.
+const (
+	tokenUsage = `videosdk-auth-endpoint token FLAGS              make a token for the request that the flags describe, and print it
+videosdk-auth-endpoint token --from URL FLAGS   ask a running endpoint for that token, and print it
+videosdk-auth-endpoint token --decode FLAGS     print what is in such a token instead; also with --from
+videosdk-auth-endpoint token --decode TOKEN     print what is in TOKEN, or in an answer that holds one; - reads standard input
+
+With --decode it also prints why Zoom would refuse the token. The exit status is then 1.
+
+`
+	policyUsage = `videosdk-auth-endpoint policy FLAGS       say whether the policy allows the request that the flags describe
+videosdk-auth-endpoint policy test FILE   run the examples in FILE, whose format is in docs/guard.md
+
+The exit status is 0 if the policy allows the request, or if every example passes. It is 1 if the policy denies the
+request, or if an example fails. It is 2 if that can't be decided, for example because of a typing mistake.
+
+`
+)
+
+// withUsage has the flags print the text before their list.
+func withUsage(flags *flag.FlagSet, text string) *flag.FlagSet {
+	flags.Usage = func() {
+		fmt.Fprint(flags.Output(), text)
+		flags.PrintDefaults()
+	}
+	return flags
+}
 
 func help() error {
 	fmt.Print(usage)

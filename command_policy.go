@@ -17,10 +17,10 @@ func policy(ctx context.Context, args []string) error {
 	if len(args) > 0 && args[0] == "test" {
 		return policyTest(ctx, args[1:])
 	}
-	flags := flag.NewFlagSet("policy", flag.ContinueOnError)
+	flags := withUsage(flag.NewFlagSet("policy", flag.ContinueOnError), policyUsage)
 	method := flags.String("method", guard.JWT.Name, "how the caller is known: jwt, api_key, proxy or none")
-	subject := flags.String("subject", "", "the caller's subject")
-	claims := flags.String("claims", "", "the claims of the caller's token, as a JSON object; --subject is the same as sub in it")
+	subject := flags.String("subject", "", "the caller's name: the token's sub, the name of the API key, or the proxy's user")
+	claims := flags.String("claims", "", "the claims of the caller's token, as a JSON object; its sub and --subject are the same thing")
 	properties := requestFlags(flags)
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -40,7 +40,7 @@ func policy(ctx context.Context, args []string) error {
 	}
 	printWarnings(warnings)
 	if !rules.HasPolicy() {
-		return errors.New("policy: nothing to ask; set AUTH_POLICY or AUTH_POLICY_FILE")
+		return errors.New("policy: there is no policy to try; set AUTH_POLICY or AUTH_POLICY_FILE")
 	}
 	caller, err := exampleCaller(*method, *subject, *claims)
 	if err != nil {

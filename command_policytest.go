@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"videosdk-auth-endpoint/internal/files"
@@ -18,7 +19,7 @@ var errTestsFailed = errors.New("policy test: at least one test failed")
 
 // policyTest runs the tests of a file, and prints what differs. It needs no credentials, so that a pipeline can run it.
 func policyTest(ctx context.Context, args []string) error {
-	if len(args) != 1 {
+	if len(args) != 1 || strings.HasPrefix(args[0], "-") {
 		return errors.New("policy test: want one FILE, such as: policy test policies.yaml")
 	}
 	text, err := files.Read(args[0])

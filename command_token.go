@@ -18,10 +18,10 @@ import (
 // token prints a token that it makes from flags or asks an endpoint for. With --decode it prints what is in that token,
 // or in one that it is given.
 func token(ctx context.Context, args []string) error {
-	flags := flag.NewFlagSet("token", flag.ContinueOnError)
-	from := flags.String("from", "", "the URL of a running endpoint that is asked for the token")
-	decode := flags.Bool("decode", false, "print what is in the token, and what Zoom would refuse it for; with a TOKEN behind the flags (- reads it from standard input) of that one, which may be an endpoint's whole answer")
-	bearerFile := flags.String("bearer-file", "", "with --from, a file that holds an API key or a user's token, which the request is sent with")
+	flags := withUsage(flag.NewFlagSet("token", flag.ContinueOnError), tokenUsage)
+	from := flags.String("from", "", "the URL of a running endpoint to ask for the token")
+	decode := flags.Bool("decode", false, "print what is in the token, and why Zoom would refuse it")
+	bearerFile := flags.String("bearer-file", "", "with --from: a file that holds the API key or the user's token to send")
 	properties := requestFlags(flags)
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -112,7 +112,7 @@ func inspect(jwt string, c signer.Credentials) error {
 func requestFlags(flags *flag.FlagSet) map[string]string {
 	properties := map[string]string{}
 	for _, p := range signer.Properties() {
-		flags.Func(kebab(p.Name), fmt.Sprintf("%s: %s, %s", p.Name, p.Expects(), p.Description), func(text string) error {
+		flags.Func(kebab(p.Name), fmt.Sprintf("%s, %s: %s", p.Name, p.Expects(), p.Description), func(text string) error {
 			properties[p.Name] = text
 			return nil
 		})

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -49,6 +50,12 @@ func run(ctx context.Context, args []string) error {
 	if len(args) > 0 {
 		command, args = args[0], args[1:]
 	}
+	if len(args) > 0 && slices.Contains([]string{"serve", "healthcheck", "version"}, command) {
+		if args[0] == "--help" || args[0] == "-h" {
+			return help()
+		}
+		return fmt.Errorf("%s: takes no arguments, got %q", command, args[0])
+	}
 	switch command {
 	case "serve":
 		return serve(ctx)
@@ -65,6 +72,9 @@ func run(ctx context.Context, args []string) error {
 		fmt.Println(b.Version, b.Revision)
 		return nil
 	case "help", "--help", "-h":
+		if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+			return run(ctx, []string{args[0], "--help"})
+		}
 		return help()
 	default:
 		return fmt.Errorf("no command %q; videosdk-auth-endpoint help lists them", command)
@@ -106,7 +116,7 @@ func serve(ctx context.Context) error {
 // ignore keeps SIGHUP from ending the service. It comes from a terminal that is closed, from systemctl reload and from Nomad.
 func ignore(hangups <-chan os.Signal, log *telemetry.Log) {
 	for range hangups {
-		log.Info().Msgf("SIGHUP ignored: files of credentials, API keys and the policy are read again every %v anyway; the rest takes a restart", watchInterval)
+		log.Info().Msgf("SIGHUP does nothing: the files of credentials, API keys and the policy are read every %v anyway; restart the service to change the rest", watchInterval)
 	}
 }
 
@@ -117,14 +127,14 @@ func warn(log *telemetry.Log, c config) {
 		log.Warn().Msg(warning)
 	}
 	if c.guard.Open() {
-		scope := "any token, even a host's"
+		scope := "any token and be host"
 		if c.guard.HasPolicy() {
 			scope = "any token that the policy allows, under any name"
 		}
-		log.Warn().Msg("open: everybody who reaches this endpoint gets " + scope + "; set AUTH_ISSUER, AUTH_API_KEYS_FILE or AUTH_PROXY_HEADER")
+		log.Warn().Msg("open: everybody who reaches this endpoint can get " + scope + "; before it is public, set AUTH_ISSUER, AUTH_API_KEYS_FILE or AUTH_PROXY_HEADER")
 	}
 	if !c.guard.HasPolicy() && slices.ContainsFunc(c.guard.Methods(), func(m *guard.Method) bool { return m.Person }) {
-		log.Warn().Msg("no policy: every user who is signed in can get any token, even a host's; set AUTH_POLICY")
+		log.Warn().Msg("no policy: every user who is signed in can get any token and be host; set AUTH_POLICY")
 	}
 	for _, warning := range c.guard.Warnings() {
 		log.Warn().Msg(warning)

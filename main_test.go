@@ -52,17 +52,17 @@ func TestConfigurationMistakes(t *testing.T) {
 		env   []string
 		wants []string
 	}{
-		{"nothing is set", nil, []string{"ZOOM_VIDEO_SDK_KEY: empty", "ZOOM_VIDEO_SDK_SECRET: empty"}},
-		{"an empty secret", []string{"ZOOM_VIDEO_SDK_KEY=k", "ZOOM_VIDEO_SDK_SECRET="}, []string{"ZOOM_VIDEO_SDK_SECRET: empty"}},
+		{"nothing is set", nil, []string{"ZOOM_VIDEO_SDK_KEY: not set", "ZOOM_VIDEO_SDK_SECRET: not set"}},
+		{"an empty secret", []string{"ZOOM_VIDEO_SDK_KEY=k", "ZOOM_VIDEO_SDK_SECRET="}, []string{"ZOOM_VIDEO_SDK_SECRET: not set"}},
 		{"white space around", []string{"ZOOM_VIDEO_SDK_KEY=hidden-k ", "ZOOM_VIDEO_SDK_SECRET=\thidden-s"}, []string{"ZOOM_VIDEO_SDK_KEY: has white space", "ZOOM_VIDEO_SDK_SECRET: has white space"}},
 		{"quotes around", []string{`ZOOM_VIDEO_SDK_KEY="hidden-k"`, `ZOOM_VIDEO_SDK_SECRET='hidden-s'`}, []string{"ZOOM_VIDEO_SDK_KEY: has quotes", "ZOOM_VIDEO_SDK_SECRET: has quotes"}},
-		{"a zero-width space", []string{"ZOOM_VIDEO_SDK_KEY=k", "ZOOM_VIDEO_SDK_SECRET=hidden-s\u200b"}, []string{"ZOOM_VIDEO_SDK_SECRET: has characters in it that can't be seen"}},
+		{"a zero-width space", []string{"ZOOM_VIDEO_SDK_KEY=k", "ZOOM_VIDEO_SDK_SECRET=hidden-s\u200b"}, []string{"ZOOM_VIDEO_SDK_SECRET: has invisible characters"}},
 		{"value and file", []string{"ZOOM_VIDEO_SDK_KEY=k", "ZOOM_VIDEO_SDK_SECRET=hidden-s", "ZOOM_VIDEO_SDK_SECRET_FILE=" + write("s", "x")}, []string{"ZOOM_VIDEO_SDK_SECRET: set it or ZOOM_VIDEO_SDK_SECRET_FILE, not both"}},
 		{"files", []string{"ZOOM_VIDEO_SDK_KEY_FILE=" + filepath.Join(dir, "none"), "ZOOM_VIDEO_SDK_SECRET_FILE=" + write("q", "\"hidden-s\"\n")}, []string{"ZOOM_VIDEO_SDK_KEY_FILE: there is no such file", "ZOOM_VIDEO_SDK_SECRET_FILE: has quotes"}},
 		{
 			"everything at once",
 			[]string{"PORT=tcp://10.0.0.1:hidden", "ADMIN_PORT=hidden", "TOKEN_PATH=hidden", "TOKEN_BACKDATE=hidden", "TOKEN_DEFAULT_TTL=1s", "TOKEN_MAX_TTL=100h", "CORS_ALLOWED_ORIGINS=hidden", "BODY_LIMIT=hidden", "TRUSTED_PROXIES=hidden", "LOG_LEVEL=hidden", "LOG_FORMAT=hidden", "SHUTDOWN_DELAY=-1s", "SHUTDOWN_TIMEOUT=hidden"},
-			[]string{"PORT: want", "ADMIN_PORT: want", "TOKEN_PATH: want", "TOKEN_BACKDATE: want", "TOKEN_DEFAULT_TTL: want", "TOKEN_MAX_TTL: want", "CORS_ALLOWED_ORIGINS: want", "BODY_LIMIT: want", "TRUSTED_PROXIES: want", "LOG_LEVEL: want", "LOG_FORMAT: want", "SHUTDOWN_DELAY: want", "SHUTDOWN_TIMEOUT: want", "ZOOM_VIDEO_SDK_KEY: empty", "ZOOM_VIDEO_SDK_SECRET: empty"},
+			[]string{"PORT: want", "ADMIN_PORT: want", "TOKEN_PATH: want", "TOKEN_BACKDATE: want", "TOKEN_DEFAULT_TTL: want", "TOKEN_MAX_TTL: want", "CORS_ALLOWED_ORIGINS: want", "BODY_LIMIT: want", "TRUSTED_PROXIES: want", "LOG_LEVEL: want", "LOG_FORMAT: want", "SHUTDOWN_DELAY: want", "SHUTDOWN_TIMEOUT: want", "ZOOM_VIDEO_SDK_KEY: not set", "ZOOM_VIDEO_SDK_SECRET: not set"},
 		},
 		{"a default over the maximum", credentials("TOKEN_DEFAULT_TTL=2h", "TOKEN_MAX_TTL=1h"), []string{"TOKEN_DEFAULT_TTL: longer than TOKEN_MAX_TTL"}},
 		{"an address with a port", credentials("HOST=hidden:80"), []string{"HOST: want an address"}},
@@ -145,8 +145,8 @@ func TestDotEnv(t *testing.T) {
 		name, content string
 		wants         []string
 	}{
-		{"a line that says nothing", "ZOOM_VIDEO_SDK_KEY=x\n hidden secret ! here", []string{"ZOOM_VIDEO_SDK_SECRET: empty", "this may be why:\n  .env: line 2: want NAME=value"}},
-		{"a misspelt variable", "ZOOM_VIDEO_SDK_KEY=x\nZOOM_SDK_SECRET=hidden", []string{"ZOOM_VIDEO_SDK_SECRET: empty", "ZOOM_SDK_SECRET is not a variable of this service and does nothing; did you mean ZOOM_VIDEO_SDK_SECRET?"}},
+		{"a line that says nothing", "ZOOM_VIDEO_SDK_KEY=x\n hidden secret ! here", []string{"ZOOM_VIDEO_SDK_SECRET: not set", "this may be why:\n  .env: line 2: want NAME=value"}},
+		{"a misspelt variable", "ZOOM_VIDEO_SDK_KEY=x\nZOOM_SDK_SECRET=hidden", []string{"ZOOM_VIDEO_SDK_SECRET: not set", "ZOOM_SDK_SECRET is not a variable of this service and does nothing; did you mean ZOOM_VIDEO_SDK_SECRET?"}},
 		{"UTF-16", "\xff\xfeZ\x00", []string{".env: the file is UTF-16"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -387,7 +387,7 @@ func TestPolicyCommand(t *testing.T) {
 		{"the identity is the caller's", append([]string{"AUTH_IDENTITY_CLAIM=sub", "AUTH_POLICY=request.userIdentity == caller.subject"}, users[1:]...), `--subject|alice|--user-identity|bob|--session-name|a|--role|1`, 0, "allowed"},
 		{"an invalid request", users, `--session-name|a|--role|7`, 2, "the request is invalid, whoever makes it: role must be 0 or 1"},
 		{"a broken policy", []string{"AUTH_POLICY=request.role"}, "", 2, "want an expression that is true or false"},
-		{"no policy", nil, `--session-name|a|--role|1`, 2, "nothing to ask; set AUTH_POLICY"},
+		{"no policy", nil, `--session-name|a|--role|1`, 2, "there is no policy to try; set AUTH_POLICY"},
 		{"claims that are no JSON", users, `--claims|x`, 2, "--claims: want a JSON object"},
 		{"another method", users, `--method|x`, 2, "--method: want jwt"},
 		{"something behind the flags", users, `x`, 2, `want flags, not "x"`},
@@ -424,8 +424,8 @@ func TestWarningsAtStart(t *testing.T) {
 		env  []string
 		want []string
 	}{
-		{"open", nil, []string{"open: everybody who reaches this endpoint gets any token, even a host's;"}},
-		{"open, with a policy", []string{"AUTH_POLICY=request.role == 0"}, []string{"open: everybody who reaches this endpoint gets any token that the policy allows,"}},
+		{"open", nil, []string{"open: everybody who reaches this endpoint can get any token and be host;"}},
+		{"open, with a policy", []string{"AUTH_POLICY=request.role == 0"}, []string{"open: everybody who reaches this endpoint can get any token that the policy allows,"}},
 		{"a misspelt variable", append(keys, "CORS_ALLOW_ORIGIN=https://hidden.example"), []string{"CORS_ALLOW_ORIGIN is not a variable of this service and does nothing; did you mean CORS_ALLOWED_ORIGINS?"}},
 		{"a placeholder", append(keys, "ZOOM_VIDEO_SDK_SECRET=your-secret"), []string{"the Video SDK secret looks like the placeholder"}},
 		{"what platforms set", append(keys, "AUTH_SERVICE_HOST=10.0.0.1", "AUTH_PORT=tcp://10.0.0.1:80", "OTEL_SERVICE_NAME=x", "HOSTNAME=x"), nil},
@@ -483,7 +483,7 @@ func TestRotation(t *testing.T) {
 	write("old-key", "old-secret")
 	s := start(t, []string{"PORT=0", "ZOOM_VIDEO_SDK_KEY_FILE=" + dir + "/key", "ZOOM_VIDEO_SDK_SECRET_FILE=" + dir + "/secret"})
 	write("", "half-a-pair")
-	if line := s.Next(t, "credentials not read; the ones from before stay in use"); !strings.Contains(line["error_message"].(string), "ZOOM_VIDEO_SDK_KEY_FILE: empty") {
+	if line := s.Next(t, "credentials not read; what was read before stays in use"); !strings.Contains(line["error_message"].(string), "ZOOM_VIDEO_SDK_KEY_FILE: the file is empty") {
 		t.Errorf("line %v", line)
 	}
 	write(testKey, testSecret)
@@ -536,14 +536,14 @@ func TestTokenCommand(t *testing.T) {
 		{"an empty variable", "is the shell variable set", 1, credentials(), []string{"--decode", ""}},
 		{"an empty pipe", "is the shell variable set", 1, credentials(), []string{"--decode", "-"}},
 		{"without credentials", "The signature was not checked", 0, nil, []string{"--decode", token}},
-		{"with a key alone", "ZOOM_VIDEO_SDK_SECRET: empty", 1, []string{"ZOOM_VIDEO_SDK_KEY=" + testKey}, []string{"--decode", token}},
+		{"with a key alone", "ZOOM_VIDEO_SDK_SECRET: not set", 1, []string{"ZOOM_VIDEO_SDK_KEY=" + testKey}, []string{"--decode", token}},
 		{"a warning", "warning: tpc has characters that Zoom does not document", 0, credentials(), []string{"--session-name", "Café", "--role", "0", "--decode"}},
 		{"another app's token", "Zoom would refuse it:\n  the signature is invalid", 1, credentials("ZOOM_VIDEO_SDK_SECRET=another"), []string{"--decode", token}},
 		{"another app's key", "app_key is not", 1, credentials("ZOOM_VIDEO_SDK_KEY=another"), []string{"--decode", token}},
 		{"no token", "three parts", 1, credentials(), []string{"--decode", "abc"}},
 		{"no JSON", "part 1 of the token is not a JSON object", 1, credentials(), []string{"--decode", "a.b.c"}},
 		{"broken rules", "role must be 0 or 1, got a number out of range; sessionName must be", 1, credentials(), []string{"--role", "2"}},
-		{"a token without credentials to sign with", "ZOOM_VIDEO_SDK_KEY: empty", 1, nil, []string{"--session-name", "a", "--role", "0"}},
+		{"a token without credentials to sign with", "ZOOM_VIDEO_SDK_KEY: not set", 1, nil, []string{"--session-name", "a", "--role", "0"}},
 		{"settings of the server alone", `eyJ`, 0, credentials("AUTH_ISSUER=hidden", "BODY_LIMIT=hidden"), []string{"--session-name", "a", "--role", "0"}},
 		{"no flag of ours", "flag provided but not defined", 1, credentials(), []string{"--rol", "2"}},
 		{"something behind the flags", "give one TOKEN after --decode", 1, credentials(), []string{token}},
@@ -660,7 +660,7 @@ func TestShutdown(t *testing.T) {
 		s := start(t, credentials("SHUTDOWN_DELAY=0s"))
 		for range 2 {
 			s.Signal(t, syscall.SIGHUP)
-			if line := s.Next(t, "SIGHUP ignored: files of credentials, API keys and the policy are read again every 2s anyway; the rest takes a restart"); line == nil {
+			if line := s.Next(t, "SIGHUP does nothing: the files of credentials, API keys and the policy are read every 2s anyway; restart the service to change the rest"); line == nil {
 				t.Fatal("the service has ended")
 			}
 		}
@@ -718,11 +718,32 @@ func begin(t *testing.T, s *servicetest.Service) (finish func() string) {
 	}
 }
 
-func TestUnknownCommand(t *testing.T) {
-	if _, stderr, code := run(t, command(t, nil, "serv")); code != 1 || !strings.Contains(stderr, `no command "serv"`) {
-		t.Errorf("exit code %d: %s", code, stderr)
-	}
-	if stdout, _, code := run(t, command(t, nil, "version")); code != 0 || strings.TrimSpace(stdout) == "" {
-		t.Errorf("version: exit code %d: %s", code, stdout)
+// TestCommandLine: a command that is misspelt, or given what it doesn't take, says so, and each explains itself.
+func TestCommandLine(t *testing.T) {
+	for _, c := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"serv", 1, `no command "serv"; videosdk-auth-endpoint help lists them`},
+		{"serve now", 1, `serve: takes no arguments, got "now"`},
+		{"healthcheck http://localhost", 1, `healthcheck: takes no arguments`},
+		{"version", 0, "\n"},
+		{"serve --help", 0, "ZOOM_VIDEO_SDK_KEY "},
+		{"healthcheck -h", 0, "ZOOM_VIDEO_SDK_KEY "},
+		{"--help", 0, "ZOOM_VIDEO_SDK_KEY "},
+		{"help help", 0, "ZOOM_VIDEO_SDK_KEY "},
+		{"help token", 0, "token --decode TOKEN "},
+		{"help policy", 0, "policy test FILE "},
+		{"help apikey", 1, "apikey: want a NAME"},
+		{"policy test --help", 2, "policy test: want one FILE"},
+		{"help serv", 1, `no command "serv"`},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			stdout, stderr, code := run(t, command(t, nil, strings.Fields(c.args)...))
+			if code != c.code || !strings.Contains(stdout+stderr, c.want) {
+				t.Errorf("exit code %d, want %d with %q: %s%s", code, c.code, c.want, stdout, stderr)
+			}
+		})
 	}
 }

@@ -39,7 +39,7 @@ func reload(log *telemetry.Log, what string, count func(error)) func(error) {
 	return func(err error) {
 		count(err)
 		if err != nil {
-			log.Error().Err(err).Msg(what + " not read; the ones from before stay in use")
+			log.Error().Err(err).Msg(what + " not read; what was read before stays in use")
 			return
 		}
 		log.Info().Msg(what + " read")
@@ -69,9 +69,9 @@ func keySetFetched(o *observability, ready func() bool) func(guard.KeySetFetch) 
 		message := "key set not read; the keys from before stay in use"
 		switch {
 		case f.First && ready():
-			message = "key set not read, and no earlier one is there: users of this issuer are refused"
+			message = "key set not read, and there is no earlier one: users of this issuer are refused"
 		case f.First:
-			message = "key set not read, and no earlier one is there: the service is not ready"
+			message = "key set not read, and there is no earlier one: the service is not ready"
 		}
 		o.log.Error().Str("issuer", f.Source).Err(f.Err).Msg(message)
 	}

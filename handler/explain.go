@@ -16,7 +16,7 @@ import (
 type limits struct {
 	tokenPath              string
 	bodyLimit, headerLimit int64
-	wanted                 string // what a client must send to be known
+	credential             func(guard.Reason) string // what is wrong with a caller's credential
 }
 
 var errNothingHere = errors.New("nothing is served on this path")
@@ -68,14 +68,12 @@ func refusal(err error) guard.RefusalError {
 
 func explainUnauthenticated(l limits, err error, header http.Header) []fault {
 	reason := refusal(err).Reason
-	text := reason.Credential()
+	text := l.credential(reason)
 	if text == "" {
 		return nil
 	}
 	challenge := `Bearer realm="videosdk-auth-endpoint"`
-	if reason == guard.Missing {
-		text = l.wanted
-	} else {
+	if reason != guard.Missing {
 		challenge += fmt.Sprintf(`, error="invalid_token", error_description=%q`, text)
 	}
 	header["Www-Authenticate"] = []string{challenge}

@@ -63,17 +63,17 @@ func TestUnauthenticated(t *testing.T) {
 	}{
 		{
 			"no credential", nil, `Bearer realm="videosdk-auth-endpoint"`,
-			`{"errors":[{"property":"Authorization","reason":"must be Bearer and an API key"}]}`, "missing",
+			`{"errors":[{"property":"Authorization","reason":"must be sent: Bearer, one space, and an API key"}]}`, "missing",
 		},
 		{
-			"a key that is not known", bearer("hidden-key"), `Bearer realm="videosdk-auth-endpoint", error="invalid_token", error_description="must be an API key that is known here"`,
-			`{"errors":[{"property":"Authorization","reason":"must be an API key that is known here"}]}`, "unknown_api_key",
+			"a key that is not known", bearer("hidden-key"), `Bearer realm="videosdk-auth-endpoint", error="invalid_token", error_description="must be an API key of this endpoint: this one is unknown or was revoked"`,
+			`{"errors":[{"property":"Authorization","reason":"must be an API key of this endpoint: this one is unknown or was revoked"}]}`, "unknown_api_key",
 		},
 		{
 			"two Authorization headers",
 			http.Header{"Authorization": {"Bearer backend-key", "Bearer hidden-key"}},
-			`Bearer realm="videosdk-auth-endpoint", error="invalid_token", error_description="must be Bearer, one space and one token, once"`,
-			`{"errors":[{"property":"Authorization","reason":"must be Bearer, one space and one token, once"}]}`, "malformed",
+			`Bearer realm="videosdk-auth-endpoint", error="invalid_token", error_description="must be Bearer, one space and one token, and must be sent once"`,
+			`{"errors":[{"property":"Authorization","reason":"must be Bearer, one space and one token, and must be sent once"}]}`, "malformed",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -35,7 +35,7 @@ type Handler struct {
 func New(c Config, g *guard.Guard, s signer.Signer, requests *telemetry.Requests, metrics http.Handler, log *telemetry.Log) *Handler {
 	h := &Handler{
 		config:      c,
-		limits:      limits{c.TokenPath, int64(c.BodyLimit), headerLimit(g), g.Wanted()},
+		limits:      limits{c.TokenPath, int64(c.BodyLimit), headerLimit(g), g.Explain},
 		crossOrigin: &crossOrigin{origins: c.Origins, cookies: g.ByCookie()},
 		health:      &health{hasKeys: g.Ready},
 		connections: newConnections(newBudget(publicShare), requests.ConnectionClosed),

@@ -90,6 +90,8 @@ func (c *Config) Credentials() (Credentials, error) {
 	return Credentials{key, secret.Text(text)}, errors.Join(keyErr, secretErr)
 }
 
+const whereToLook = "the value is on your app's Credentials page at marketplace.zoom.us"
+
 func credential(variable, value, file string) (string, error) {
 	switch {
 	case value != "" && file != "":
@@ -104,14 +106,16 @@ func credential(variable, value, file string) (string, error) {
 		value = strings.TrimSuffix(strings.TrimSuffix(content, "\n"), "\r")
 	}
 	switch {
+	case value == "" && file != "":
+		return "", fmt.Errorf("%s: the file is empty; %s", variable, whereToLook)
 	case value == "":
-		return "", fmt.Errorf("%s: empty; set it to the value on your app's Credentials page at marketplace.zoom.us", variable)
+		return "", fmt.Errorf("%s: not set; set it in the environment, or in a file .env in the working directory; %s", variable, whereToLook)
 	case strings.ContainsFunc(value, unicode.IsSpace):
-		return "", fmt.Errorf("%s: has white space in it; Zoom would refuse every token", variable)
+		return "", fmt.Errorf("%s: has white space in it; remove it, because Zoom would refuse every token", variable)
 	case strings.ContainsAny(value, "\"'`“”‘’"):
-		return "", fmt.Errorf("%s: has quotes in it; Zoom would refuse every token", variable)
+		return "", fmt.Errorf("%s: has quotes in it; remove them, because Zoom would refuse every token", variable)
 	case !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsGraphic(r) }):
-		return "", fmt.Errorf("%s: has characters in it that can't be seen; Zoom would refuse every token", variable)
+		return "", fmt.Errorf("%s: has invisible characters in it; remove them, because Zoom would refuse every token", variable)
 	}
 	return value, nil
 }

@@ -66,7 +66,7 @@ func TestABackendsKeyIsReplacedWithoutARestart(t *testing.T) {
 
 	replaceFile(t, file, newKey+"\n") // the key itself, by mistake
 	s.Line(t, func(l servicetest.Line) bool {
-		return l["severity"] == "ERROR" && l["message"] == "API keys not read; the ones from before stay in use"
+		return l["severity"] == "ERROR" && l["message"] == "API keys not read; what was read before stays in use"
 	})
 	s.post(t, newKey, asHost).grant(t)
 	if s.refusals(t, "unknown_api_key") < 2 {

@@ -300,12 +300,12 @@ test("with API keys on, a missing or wrong key is said at the sign-in field, and
   await page.getByRole("button", { name: "Send" }).click();
   await answered(page, 401);
   assert.equal(await focused(page), "field-Authorization");
-  assert.equal(await errorOf(page, "Authorization").textContent(), "must be Bearer and an API key");
+  assert.equal(await errorOf(page, "Authorization").textContent(), "must be sent: Bearer, one space, and an API key");
   await besideItsField(page, "Authorization");
 
   await field(page, "Authorization").fill("vsk_wrong");
   await page.keyboard.press("Enter");
-  await errorOf(page, "Authorization").filter({ hasText: "must be an API key that is known here" }).waitFor();
+  await errorOf(page, "Authorization").filter({ hasText: "must be an API key of this endpoint: this one is unknown or was revoked" }).waitFor();
 
   await field(page, "Authorization").fill(key);
   assert.equal(await field(page, "Authorization").getAttribute("type"), "password");

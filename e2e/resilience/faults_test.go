@@ -419,7 +419,7 @@ func TestMountedSecretFaults(t *testing.T) {
 			seen := &tokens{keys: map[string]int{}}
 			healthy := startCheckedLoad(t, s.URL, seen.check)
 			c.harm(m)
-			const said = "credentials not read; the ones from before stay in use"
+			const said = "credentials not read; what was read before stays in use"
 			noticed := servicetest.Eventually(t, inUse, "the log says so", func() bool { return len(s.with(said)) > 0 })
 			pass(t, 6*time.Second) // three more reads
 			if lines := s.with(said); len(lines) != 1 {

@@ -32,6 +32,15 @@ type Config struct {
 	IdentityProperty string        `default:"userKey" desc:"the property that gets the name, userKey or userIdentity; if a request also sends the other one, that gets the same name" envconfig:"AUTH_IDENTITY_PROPERTY"`
 }
 
+// checkedClaims lists the claims that a user's token must have.
+func (c *Config) checkedClaims() string {
+	names := []string{"exp"}
+	if len(c.Issuers) > 0 {
+		names = append(names, "iss")
+	}
+	return strings.Join(append(names, strings.Join(c.AudienceClaims, " or ")), ", ") + ", and with a sub that is text"
+}
+
 func (c *Config) verifiesTokens() bool { return len(c.Issuers) > 0 || len(c.JWKSURLs) > 0 }
 
 // keySources are where the key sets are: one for each issuer.
@@ -82,10 +91,10 @@ func (m *mistakes) add(text string) { *m = append(*m, errors.New(text)) }
 func (c *Config) validateUsers(m *mistakes) {
 	c.validateURLs(m)
 	if c.verifiesTokens() && len(c.Audience) == 0 {
-		m.add("AUTH_AUDIENCE: required with AUTH_ISSUER and AUTH_JWKS_URL: without it a token that the same provider made for another app would do")
+		m.add("AUTH_AUDIENCE: required with AUTH_ISSUER and AUTH_JWKS_URL: without it, tokens that the provider made for other apps would be accepted")
 	}
 	if !c.verifiesTokens() && len(c.Audience) > 0 {
-		m.add("AUTH_AUDIENCE: means nothing without AUTH_ISSUER or AUTH_JWKS_URL; set one, or drop it")
+		m.add("AUTH_AUDIENCE: does nothing without AUTH_ISSUER or AUTH_JWKS_URL; set one of them, or remove it")
 	}
 	if slices.Contains(c.Audience, "") {
 		m.add("AUTH_AUDIENCE: want audiences with commas between, none of them empty")
@@ -116,11 +125,11 @@ func (c *Config) validateURLs(m *mistakes) {
 			m.add(v.variable + ": want a URL such as https://id.example.com")
 		case slices.ContainsFunc(v.values, isPlain):
 			m.add(v.variable + ": want an https URL: whoever is on the way to an http URL can replace the keys, and make " +
-				"tokens for anybody. On this machine (localhost) http is fine; elsewhere it takes AUTH_DANGEROUSLY_ALLOW_HTTP=true")
+				"tokens for anybody. On this machine (localhost) http is fine; elsewhere you must set AUTH_DANGEROUSLY_ALLOW_HTTP=true")
 		}
 	}
 	if len(slices.Compact(slices.Sorted(slices.Values(c.Issuers)))) < len(c.Issuers) {
-		m.add("AUTH_ISSUER: holds an issuer twice")
+		m.add("AUTH_ISSUER: has the same issuer twice")
 	}
 	if len(c.JWKSURLs) > 0 && len(c.JWKSURLs) != max(1, len(c.Issuers)) {
 		m.add("AUTH_JWKS_URL: want one URL for each issuer in AUTH_ISSUER, in the same order; leave an entry empty where " +

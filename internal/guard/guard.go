@@ -95,8 +95,20 @@ func (g *Guard) ByCookie() bool {
 	return slices.ContainsFunc(g.Methods(), func(m *Method) bool { return m.Cookie })
 }
 
-// Wanted says in words what a client must send to be known.
-func (g *Guard) Wanted() string {
+// Explain says what is wrong with the caller's credential, for this configuration; empty where the credential is not to
+// blame.
+func (g *Guard) Explain(r Reason) string {
+	switch r { //nolint:exhaustive // the others' text is the same for every configuration
+	case Missing:
+		return g.wanted()
+	case Claims:
+		return "must be a token with " + g.config.checkedClaims()
+	}
+	return r.Credential()
+}
+
+// wanted says what a client must send to be known.
+func (g *Guard) wanted() string {
 	var credentials []string
 	for _, m := range g.Methods() {
 		if m.Credential != "" {
@@ -106,7 +118,7 @@ func (g *Guard) Wanted() string {
 	if credentials == nil {
 		return UntrustedProxy.Credential()
 	}
-	return "must be Bearer and " + strings.Join(credentials, " or ")
+	return "must be sent: Bearer, one space, and " + strings.Join(credentials, " or ")
 }
 
 // Authenticate says who makes the request. One credential that holds is enough. Its error is a *RefusalError.

@@ -310,7 +310,7 @@ func TestConfigMistakes(t *testing.T) {
 			c.Issuers = list(t, "http://localhost:8080, http://127.0.0.1/a, http://127.1.2.3, http://[::1]:8080, http://id.localhost")
 		}, "", ""},
 		{"a URL without a host", func(c *guard.Config) { c.Issuers = list(t, "https://:443") }, "", "AUTH_ISSUER: want a URL"},
-		{"an issuer twice", func(c *guard.Config) { c.Issuers = list(t, "https://a.example,https://a.example") }, "", "AUTH_ISSUER: holds an issuer twice"},
+		{"an issuer twice", func(c *guard.Config) { c.Issuers = list(t, "https://a.example,https://a.example") }, "", "AUTH_ISSUER: has the same issuer twice"},
 		{"an empty issuer", func(c *guard.Config) { c.Issuers = list(t, "https://a.example,") }, "", "AUTH_ISSUER: want a URL"},
 		{"a key set for each issuer", func(c *guard.Config) {
 			c.Issuers, c.JWKSURLs = list(t, "https://a.example,https://b.example"), list(t, ",https://b.example/keys")
@@ -325,7 +325,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"no claim for the audience", func(c *guard.Config) { c.AudienceClaims = list(t, "aud,") }, "", "AUTH_AUDIENCE_CLAIM: want"},
 		{"no audience", func(c *guard.Config) { c.Audience = nil }, "", "AUTH_AUDIENCE: required"},
 		{"an empty audience", func(c *guard.Config) { c.Audience = []string{"app", ""} }, "", "AUTH_AUDIENCE: want audiences"},
-		{"an audience for nothing", func(c *guard.Config) { c.Issuers = nil }, "", "AUTH_AUDIENCE: means nothing"},
+		{"an audience for nothing", func(c *guard.Config) { c.Issuers = nil }, "", "AUTH_AUDIENCE: does nothing"},
 		{"a short lifetime", func(c *guard.Config) { c.MaxTTL = time.Second }, "", "AUTH_TOKEN_MAX_TTL: want"},
 		{"a short interval", func(c *guard.Config) { c.RefreshInterval = time.Millisecond }, "", "AUTH_JWKS_REFRESH_INTERVAL: want"},
 		{"no header name", func(c *guard.Config) { c.ProxyHeader = "X User" }, "10.0.0.0/8", "AUTH_PROXY_HEADER: want"},

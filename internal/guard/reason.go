@@ -36,21 +36,21 @@ var reasons = []struct {
 	reason     Reason
 	credential string
 }{
-	{Missing, "must be sent"}, // Guard.Wanted says what
-	{Malformed, "must be Bearer, one space and one token, once"},
+	{Missing, "must be sent"}, // Guard.Explain says what
+	{Malformed, "must be Bearer, one space and one token, and must be sent once"},
 	{Algorithm, "must be a token with an asymmetric signature, such as RS256 or ES256"},
-	{TokenKind, "must be an access token or an ID token that whoever has it may use"},
+	{TokenKind, "must be a plain access token or ID token, not one for logouts or one that is bound to a key"},
 	{NoKeyID, "must be a token whose header names its key in kid"},
-	{UnknownKey, "must be a token that is signed by a key of the provider"},
-	{Signature, "must be a token with the provider's signature"},
+	{UnknownKey, "must be a token that is signed with one of the provider's keys"},
+	{Signature, "must be a token that the provider signed: the signature of this one is wrong"},
 	{Issuer, "must be a token of the provider: another issuer made this one"},
 	{Audience, "must be a token for this service: this one was made for another audience"},
 	{Expired, "must be a token that has not expired: sign in again"},
-	{NotYetValid, "must be a token that is valid already"},
-	{Claims, "must be a token with exp, iss and aud, and with a sub that is text"},
-	{Lifetime, "must be a token that expires sooner"},
-	{UnknownAPIKey, "must be an API key that is known here"},
-	{UntrustedProxy, "must come through the sign-in proxy"},
+	{NotYetValid, "must be a token that is already valid: the nbf of this one is in the future"},
+	{Claims, "must be a token with all claims that are checked here"}, // Guard.Explain names them
+	{Lifetime, "must be a token that expires sooner: the exp of this one is too far ahead"},
+	{UnknownAPIKey, "must be an API key of this endpoint: this one is unknown or was revoked"},
+	{UntrustedProxy, "must come from the sign-in proxy: send the request through it"},
 	{CrossOrigin, ""},
 	{KeysUnavailable, ""},
 	{Identity, ""},

@@ -88,6 +88,24 @@ func TestRefusalsSayWhatWasWantedBesideWhatCame(t *testing.T) {
 	}
 }
 
+// TestExplainNamesTheClaimsThatAreChecked by this configuration, and by no other.
+func TestExplainNamesTheClaimsThatAreChecked(t *testing.T) {
+	issuer, keys := list(t, "https://id.example.com"), list(t, "https://id.example.com/keys")
+	for want, c := range map[string]guard.Config{
+		"must be a token with exp, iss, aud, and with a sub that is text":         {Issuers: issuer},
+		"must be a token with exp, aud, and with a sub that is text":              {JWKSURLs: keys},
+		"must be a token with exp, aud or client_id, and with a sub that is text": {JWKSURLs: keys, AudienceClaims: list(t, "aud,client_id")},
+	} {
+		c.Audience = list(t, "video")
+		if c.AudienceClaims == nil {
+			c.AudienceClaims = list(t, "aud")
+		}
+		if got := newGuard(t, c, clock).Explain(guard.Claims); got != want {
+			t.Errorf("%s\nwant %s", got, want)
+		}
+	}
+}
+
 // TestTokensThatAreNotForTheirBearer: a provider signs much else by the same keys.
 func TestTokensThatAreNotForTheirBearer(t *testing.T) {
 	p := newProvider(t)
