@@ -172,24 +172,28 @@ var (
 	serves    = regexp.MustCompile(`(^| )go run \.$`)
 	signature = regexp.MustCompile(`"signature":"([^"]+)"`)
 	apiKey    = regexp.MustCompile(`vsk_[\w-]{20,}`)
+	keyLine   = regexp.MustCompile(`(?m)^backend [0-9a-f]{64}$`)
 )
 
 // terminal is where somebody types what the README says. What they would fill in is filled in from what came before.
 type terminal struct {
 	dir, port, binary string
-	token, key        string
+	token, key, hash  string // hash is the key's line
 	server            *exec.Cmd
 }
 
-// command makes a process of a line. go run is the binary, which was built of the same sources.
+// fillIn puts what came before in place of what a reader fills in.
+func (s *terminal) fillIn(text string) string {
+	return strings.NewReplacer(
+		"localhost:4000", "localhost:"+s.port, "/tmp/", s.dir+"/", "eyJhbGci…", s.token, "vsk_…", s.key, "backend 9c56cc51…", s.hash,
+		"--from URL", "--from http://localhost:"+s.port, "--bearer-file FILE", "--bearer-file "+filepath.Join(s.dir, "bearer"),
+		"apikey NAME", "apikey backend", "curl ", "curl --silent --show-error --fail-with-body ",
+	).Replace(text)
+}
+
+// command makes a process of a line. go run is the binary, which was built of the same sources; the code is there already.
 func (s *terminal) command(ctx context.Context, line string) *exec.Cmd {
-	keyFile := filepath.Join(s.dir, "bearer")
-	line = strings.NewReplacer(
-		"localhost:4000", "localhost:"+s.port, "/tmp/", s.dir+"/", "eyJhbGci…", s.token, "vsk_…", s.key,
-		"--from URL", "--from http://localhost:"+s.port, "--bearer-file FILE", "--bearer-file "+keyFile, "apikey NAME", "apikey backend",
-		"curl ", "curl --silent --show-error --fail-with-body ",
-	).Replace(line)
-	cmd := exec.CommandContext(ctx, "bash", "-c", `go() { shift 2; "$BINARY" "$@"; }; set -o pipefail; `+line)
+	cmd := exec.CommandContext(ctx, "bash", "-c", `go() { shift 2; "$BINARY" "$@"; }; git() { :; }; cd() { :; }; set -o pipefail; `+s.fillIn(line))
 	cmd.Dir = s.dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "BINARY=" + s.binary, "PORT=" + s.port, "SHUTDOWN_DELAY=0s"}
 	cmd.Stdin = strings.NewReader(s.token)
@@ -247,7 +251,8 @@ func TestReadmeCommands(t *testing.T) {
 	n := 0
 	for _, b := range block.FindAllStringSubmatch(s.read(t, "README.md")+s.read(t, "docs/reference.md"), -1) {
 		if b[1] == "ini" {
-			s.write(t, ".env", strings.ReplaceAll(b[2], " ", ""))
+			settings := regexp.MustCompile(`(?m)^ +`).ReplaceAllString(s.fillIn(b[2]), "")
+			s.write(t, ".env", s.read(t, filepath.Join(s.dir, ".env"))+settings)
 			continue
 		}
 		for line := range strings.Lines(strings.ReplaceAll(b[2], "\\\n", "")) {
@@ -257,16 +262,26 @@ func TestReadmeCommands(t *testing.T) {
 			}
 		}
 	}
+	answer, err := http.Post("http://localhost:"+port, "application/json", strings.NewReader(`{"sessionName": "a", "role": 0}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _ = answer.Body.Close(); answer.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the guarded endpoint answers %s without a key", answer.Status)
+	}
 	if n < 15 {
 		t.Errorf("%d commands: the test does not find them", n)
 	}
 	t.Logf("%d commands", n)
 }
 
-// read returns a file of the repository.
+// read returns a file of the repository, or one in the folder of the terminal.
 func (s *terminal) read(t *testing.T, name string) string {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(root, name))
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(root, name)
+	}
+	content, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +311,7 @@ func (s *terminal) run(t *testing.T, line string) {
 		s.token = string(found[1])
 	}
 	if found := apiKey.Find(out); found != nil && s.key == "" {
-		s.key = string(found)
+		s.key, s.hash = string(found), string(keyLine.Find(out))
 		s.write(t, "bearer", s.key)
 	}
 }
