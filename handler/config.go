@@ -33,38 +33,24 @@ type Config struct {
 
 // Validate returns every mistake of the settings, joined.
 func (c *Config) Validate() error {
-	var mistakes []error
-	wrong := func(text string) { mistakes = append(mistakes, errors.New(text)) }
-	if !strings.HasPrefix(c.TokenPath, "/") || strings.ContainsAny(c.TokenPath, ":*?#%{} \t") {
-		wrong("TOKEN_PATH: want a path such as / or /token, with none of : * ? # % { } in it")
-	} else if reserved(c.TokenPath) {
-		wrong("TOKEN_PATH: want another path, that one serves health, metrics, the API's description or the playground")
-	}
-	if c.AdminPort != nil && *c.AdminPort == c.Port && c.Port != 0 {
-		wrong("ADMIN_PORT: want another port than PORT, or none to serve metrics on PORT")
-	}
-	if _, err := netip.ParseAddr(c.Host); err != nil && strings.ContainsAny(c.Host, ":/[] \t") {
-		wrong("HOST: want an address of this machine such as 127.0.0.1 or ::1, without a port")
-	}
-	if c.BodyLimit < 1 {
-		wrong("BODY_LIMIT: want at least 1B")
-	}
-	if c.RateLimit < 0 || math.IsNaN(c.RateLimit) || math.IsInf(c.RateLimit, 0) {
-		wrong("RATE_LIMIT: want a number such as 5 or 0.5, or 0 for no limit")
-	}
-	if c.RateBurst < 1 || c.RateBurst > math.MaxInt32 {
-		wrong("RATE_LIMIT_BURST: want 1 or more")
-	}
-	if c.IdleTimeout <= 0 {
-		wrong("IDLE_TIMEOUT: want more than 0s")
-	}
-	if c.ShutdownDelay < 0 {
-		wrong("SHUTDOWN_DELAY: want 0s or more")
-	}
-	if c.ShutdownTimeout <= 0 {
-		wrong("SHUTDOWN_TIMEOUT: want more than 0s")
-	}
-	return errors.Join(mistakes...)
+	isPath := strings.HasPrefix(c.TokenPath, "/") && !strings.ContainsAny(c.TokenPath, ":*?#%{} \t")
+	_, err := netip.ParseAddr(c.Host)
+	return errors.Join(
+		env.WrongIf(!isPath, "TOKEN_PATH: want a path such as / or /token, with none of : * ? # % { } in it"),
+		env.WrongIf(isPath && reserved(c.TokenPath),
+			"TOKEN_PATH: want another path, that one serves health, metrics, the API's description or the playground"),
+		env.WrongIf(c.AdminPort != nil && *c.AdminPort == c.Port && c.Port != 0,
+			"ADMIN_PORT: want another port than PORT, or none to serve metrics on PORT"),
+		env.WrongIf(err != nil && strings.ContainsAny(c.Host, ":/[] \t"),
+			"HOST: want an address of this machine such as 127.0.0.1 or ::1, without a port"),
+		env.WrongIf(c.BodyLimit < 1, "BODY_LIMIT: want at least 1B"),
+		env.WrongIf(c.RateLimit < 0 || math.IsNaN(c.RateLimit) || math.IsInf(c.RateLimit, 0),
+			"RATE_LIMIT: want a number such as 5 or 0.5, or 0 for no limit"),
+		env.WrongIf(c.RateBurst < 1 || c.RateBurst > math.MaxInt32, "RATE_LIMIT_BURST: want 1 or more"),
+		env.WrongIf(c.IdleTimeout <= 0, "IDLE_TIMEOUT: want more than 0s"),
+		env.WrongIf(c.ShutdownDelay < 0, "SHUTDOWN_DELAY: want 0s or more"),
+		env.WrongIf(c.ShutdownTimeout <= 0, "SHUTDOWN_TIMEOUT: want more than 0s"),
+	)
 }
 
 // HealthURL is where this configuration's readiness is asked from the same machine.

@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"videosdk-auth-endpoint/internal/env"
 	"videosdk-auth-endpoint/internal/files"
 	"videosdk-auth-endpoint/internal/secret"
 )
@@ -40,25 +41,18 @@ const (
 
 // Validate returns every mistake of the settings, joined; credentials are checked by Credentials.
 func (c *Config) Validate() error {
-	var mistakes []error
-	wrong := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
-	if c.Backdate < 0 || c.Backdate > maxBackdate || c.Backdate%time.Second != 0 {
-		wrong("TOKEN_BACKDATE: want whole seconds from 0s to 29m")
-	}
-	if c.MaxTTL < minTTL || c.MaxTTL > maxTTL || c.MaxTTL%time.Second != 0 {
-		wrong("TOKEN_MAX_TTL: want whole seconds from 30m to 48h, the limits that Zoom sets")
-	}
-	switch ttl := c.DefaultTTL; {
-	case ttl == 0: // not set
-	case ttl < minTTL || ttl > maxTTL || ttl%time.Second != 0:
-		wrong("TOKEN_DEFAULT_TTL: want whole seconds from 30m to 48h, the limits that Zoom sets")
-	case ttl > c.MaxTTL:
-		wrong("TOKEN_DEFAULT_TTL: longer than TOKEN_MAX_TTL; lower it or raise the other")
-	}
-	if c.SessionNames != anyNames && c.SessionNames != documentedNames {
-		wrong("TOKEN_SESSION_NAMES: want any or documented")
-	}
-	return errors.Join(mistakes...)
+	isLifetime := func(d time.Duration) bool { return d >= minTTL && d <= maxTTL && d%time.Second == 0 }
+	const wantLifetime = "want whole seconds from 30m to 48h, the limits that Zoom sets"
+	return errors.Join(
+		env.WrongIf(c.Backdate < 0 || c.Backdate > maxBackdate || c.Backdate%time.Second != 0,
+			"TOKEN_BACKDATE: want whole seconds from 0s to 29m"),
+		env.WrongIf(!isLifetime(c.MaxTTL), "TOKEN_MAX_TTL: "+wantLifetime),
+		env.WrongIf(c.DefaultTTL != 0 && !isLifetime(c.DefaultTTL), "TOKEN_DEFAULT_TTL: "+wantLifetime),
+		env.WrongIf(isLifetime(c.DefaultTTL) && c.DefaultTTL > c.MaxTTL,
+			"TOKEN_DEFAULT_TTL: longer than TOKEN_MAX_TTL; lower it or raise the other"),
+		env.WrongIf(c.SessionNames != anyNames && c.SessionNames != documentedNames,
+			"TOKEN_SESSION_NAMES: want any or documented"),
+	)
 }
 
 // defaultTTL is the lifetime of a token whose request asks for none. Zero counts as not set.

@@ -63,39 +63,32 @@ const minHashKey = 16
 
 // Validate returns every mistake of the settings, joined.
 func (c *Config) Validate() error {
-	var mistakes []error
-	oneOf := func(variable, value, a, b string) {
-		if value != "" && value != a && value != b {
-			mistakes = append(mistakes, errors.New(variable+": want "+a+" or "+b))
-		}
+	oneOf := func(variable, value, a, b string) error {
+		return env.WrongIf(value != "" && value != a && value != b, variable+": want "+a+" or "+b)
 	}
-	oneOf("LOG_FORMAT", c.LogFormat, "json", "text")
-	oneOf("OTEL_TRACES_EXPORTER", c.TracesExporter, "otlp", "none")
-	oneOf("OTEL_EXPORTER_OTLP_PROTOCOL", c.Protocol, protocolHTTP, protocolGRPC)
-	oneOf("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", c.TracesProtocol, protocolHTTP, protocolGRPC)
-	isURL := func(variable, value string) {
-		if u, err := url.Parse(value); value != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-			mistakes = append(mistakes, errors.New(variable+": want a URL such as http://collector:4318"))
-		}
+	isURL := func(variable, value string) error {
+		u, err := url.Parse(value)
+		return env.WrongIf(value != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https"),
+			variable+": want a URL such as http://collector:4318")
 	}
-	isURL("OTEL_EXPORTER_OTLP_ENDPOINT", c.Endpoint)
-	isURL("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", c.TracesEndpoint)
-	if c.LogHashKey != "" && len(c.LogHashKey) < minHashKey {
-		mistakes = append(mistakes, errors.New("LOG_HASH_KEY: want at least 16 characters"))
-	}
-	switch {
-	case c.LogClient != clientFull && c.LogClient != clientHashed && c.LogClient != clientNone:
-		mistakes = append(mistakes, errors.New("LOG_CLIENT_ADDRESS: want full, hashed or none"))
-	case c.LogClient == clientHashed && c.LogHashKey == "":
-		mistakes = append(mistakes, errors.New("LOG_CLIENT_ADDRESS: hashed needs LOG_HASH_KEY"))
-	}
-	if c.QueueSize == 0 || c.QueueSize > math.MaxUint16 {
-		mistakes = append(mistakes, errors.New("OTEL_BSP_MAX_QUEUE_SIZE: want 1 to 65535"))
-	}
+	var sdk error
 	if c.traces() {
-		mistakes = append(mistakes, sdkMistakes()...)
+		sdk = sdkMistakes()
 	}
-	return errors.Join(mistakes...)
+	return errors.Join(
+		oneOf("LOG_FORMAT", c.LogFormat, "json", "text"),
+		oneOf("OTEL_TRACES_EXPORTER", c.TracesExporter, "otlp", "none"),
+		oneOf("OTEL_EXPORTER_OTLP_PROTOCOL", c.Protocol, protocolHTTP, protocolGRPC),
+		oneOf("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", c.TracesProtocol, protocolHTTP, protocolGRPC),
+		isURL("OTEL_EXPORTER_OTLP_ENDPOINT", c.Endpoint),
+		isURL("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", c.TracesEndpoint),
+		env.WrongIf(c.LogHashKey != "" && len(c.LogHashKey) < minHashKey, "LOG_HASH_KEY: want at least 16 characters"),
+		env.WrongIf(c.LogClient != clientFull && c.LogClient != clientHashed && c.LogClient != clientNone,
+			"LOG_CLIENT_ADDRESS: want full, hashed or none"),
+		env.WrongIf(c.LogClient == clientHashed && c.LogHashKey == "", "LOG_CLIENT_ADDRESS: hashed needs LOG_HASH_KEY"),
+		env.WrongIf(c.QueueSize == 0 || c.QueueSize > math.MaxUint16, "OTEL_BSP_MAX_QUEUE_SIZE: want 1 to 65535"),
+		sdk,
+	)
 }
 
 // traces says that spans are sent to a collector.

@@ -2,12 +2,14 @@ package telemetry
 
 import (
 	"crypto/x509"
-	"fmt"
+	"errors"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
+	"videosdk-auth-endpoint/internal/env"
 	"videosdk-auth-endpoint/internal/files"
 )
 
@@ -37,26 +39,23 @@ func exporterVariables(name string) []string {
 }
 
 // sdkMistakes checks the variables that the SDK reads. No mistake holds a value.
-func sdkMistakes() []error {
+func sdkMistakes() error {
 	var mistakes []error
 	for _, v := range sdkVariables {
 		for _, name := range v.names {
 			if value := strings.TrimSpace(os.Getenv(name)); value != "" {
-				if want := v.check(value); want != "" {
-					mistakes = append(mistakes, fmt.Errorf("%s: want %s", name, want))
-				}
+				want := v.check(value)
+				mistakes = append(mistakes, env.WrongIf(want != "", name+": want "+want))
 			}
 		}
 	}
-	return mistakes
+	return errors.Join(mistakes...)
 }
 
 func wantOneOf(values ...string) func(string) string {
 	return func(value string) string {
-		for _, v := range values {
-			if strings.EqualFold(value, v) {
-				return ""
-			}
+		if slices.Contains(values, strings.ToLower(value)) {
+			return ""
 		}
 		return strings.Join(values[:len(values)-1], ", ") + " or " + values[len(values)-1]
 	}
@@ -74,7 +73,8 @@ func wantWhole(want string) func(string) string {
 func wantHeaders(value string) string {
 	for header := range strings.SplitSeq(value, ",") {
 		name, text, found := strings.Cut(header, "=")
-		if _, err := url.PathUnescape(text); !found || strings.TrimSpace(name) == "" || strings.ContainsAny(strings.TrimSpace(name), " :") || err != nil {
+		name = strings.TrimSpace(name)
+		if _, err := url.PathUnescape(text); !found || name == "" || strings.ContainsAny(name, " :") || err != nil {
 			return "headers such as authorization=Bearer%20TOKEN, with commas between"
 		}
 	}
@@ -90,13 +90,13 @@ func wantFile(path string) string {
 
 func wantCertificates(path string) string {
 	text, err := files.Read(path)
-	if err == nil && x509.NewCertPool().AppendCertsFromPEM([]byte(text)) {
-		return ""
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return "a file with certificates in PEM format: " + err.Error()
+	case !x509.NewCertPool().AppendCertsFromPEM([]byte(text)):
+		return "a file with certificates in PEM format, this one has none"
 	}
-	return "a file with certificates in PEM format, this one has none"
+	return ""
 }
 
 // wantRatio checks the argument of a sampler. The SDK ignores it where OTEL_TRACES_SAMPLER does not ask for a ratio, and
@@ -114,18 +114,10 @@ func wantRatio(value string) string {
 // wantTraceContext takes baggage beside tracecontext, because both together are OpenTelemetry's default. Nothing is done
 // with baggage.
 func wantTraceContext(value string) string {
-	known := false
-	for name := range strings.SplitSeq(value, ",") {
-		switch strings.TrimSpace(name) {
-		case "tracecontext":
-			known = true
-		case "baggage":
-		default:
-			return "tracecontext: it is the only format of trace context that this service reads"
-		}
+	formats := strings.Split(strings.ReplaceAll(value, " ", ""), ",")
+	others := func(format string) bool { return format != "tracecontext" && format != "baggage" }
+	if slices.Contains(formats, "tracecontext") && !slices.ContainsFunc(formats, others) {
+		return ""
 	}
-	if !known {
-		return "tracecontext: it is the only format of trace context that this service reads"
-	}
-	return ""
+	return "tracecontext: it is the only format of trace context that this service reads"
 }

@@ -15,6 +15,14 @@ type Mistake string //nolint:errname // it is read with its package: an env.Mist
 
 func (m Mistake) Error() string { return string(m) }
 
+// WrongIf returns a mistake with that text where the condition holds, and nil elsewhere, which errors.Join leaves out.
+func WrongIf(wrong bool, text string) error {
+	if !wrong {
+		return nil
+	}
+	return Mistake(text)
+}
+
 // hints say what a variable of that type must hold.
 var hints = map[string]Mistake{
 	"time.Duration": "want a duration such as 30s or 2h",

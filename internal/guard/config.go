@@ -64,89 +64,58 @@ var identityProperties = []string{"userKey", "userIdentity"}
 
 // Validate returns every mistake of the settings, joined. It reads no file: New does.
 func (c *Config) Validate() error {
-	var mistakes mistakes
-	c.validateUsers(&mistakes)
-	c.validateProxy(&mistakes)
-	if c.Policy != "" && c.PolicyFile != "" {
-		mistakes.add("AUTH_POLICY: set it or AUTH_POLICY_FILE, not both")
-	}
-	if c.APIKeys != "" && c.APIKeysFile != "" {
-		mistakes.add("AUTH_API_KEYS: set it or AUTH_API_KEYS_FILE, not both")
-	}
-	switch {
-	case !slices.Contains(identityProperties, c.IdentityProperty):
-		mistakes.add("AUTH_IDENTITY_PROPERTY: want userIdentity or userKey")
-	case c.IdentityClaim != "" && !c.verifiesTokens() && c.ProxyHeader == "":
-		mistakes.add("AUTH_IDENTITY_CLAIM: needs users: set AUTH_ISSUER, AUTH_JWKS_URL or AUTH_PROXY_HEADER")
-	case c.IdentityClaim != "" && c.IdentityClaim != "sub" && !c.verifiesTokens():
-		mistakes.add("AUTH_IDENTITY_CLAIM: want sub: a proxy's user has no other claim")
-	}
-	return errors.Join(mistakes...)
+	users, pins := c.verifiesTokens(), c.IdentityClaim != ""
+	return errors.Join(
+		c.validateURLs(),
+		env.WrongIf(users && len(c.Audience) == 0, "AUTH_AUDIENCE: required with AUTH_ISSUER and AUTH_JWKS_URL: "+
+			"without it, tokens that the provider made for other apps would be accepted"),
+		env.WrongIf(!users && len(c.Audience) > 0,
+			"AUTH_AUDIENCE: does nothing without AUTH_ISSUER or AUTH_JWKS_URL; set one of them, or remove it"),
+		env.WrongIf(slices.Contains(c.Audience, ""),
+			"AUTH_AUDIENCE: want audiences with commas between, none of them empty"),
+		env.WrongIf(users && (len(c.AudienceClaims) == 0 || slices.Contains(c.AudienceClaims, "")), "AUTH_AUDIENCE_CLAIM: "+
+			"want the name of a claim such as aud, client_id or azp, or several with commas between"),
+		env.WrongIf(c.MaxTTL < time.Minute, "AUTH_TOKEN_MAX_TTL: want 1m or more"),
+		env.WrongIf(c.RefreshInterval < time.Second, "AUTH_JWKS_REFRESH_INTERVAL: want 1s or more"),
+		env.WrongIf(c.ProxyHeader != "" && (!isToken(c.ProxyHeader) || strings.EqualFold(c.ProxyHeader, "Authorization")),
+			"AUTH_PROXY_HEADER: want the name of a header such as X-Forwarded-User, other than Authorization"),
+		env.WrongIf(c.ProxyHeader != "" && len(c.TrustedProxies) == 0,
+			"AUTH_PROXY_HEADER: needs TRUSTED_PROXIES: anybody could send the header otherwise"),
+		env.WrongIf(c.Policy != "" && c.PolicyFile != "", "AUTH_POLICY: set it or AUTH_POLICY_FILE, not both"),
+		env.WrongIf(c.APIKeys != "" && c.APIKeysFile != "", "AUTH_API_KEYS: set it or AUTH_API_KEYS_FILE, not both"),
+		env.WrongIf(!slices.Contains(identityProperties, c.IdentityProperty),
+			"AUTH_IDENTITY_PROPERTY: want userIdentity or userKey"),
+		env.WrongIf(pins && !users && c.ProxyHeader == "",
+			"AUTH_IDENTITY_CLAIM: needs users: set AUTH_ISSUER, AUTH_JWKS_URL or AUTH_PROXY_HEADER"),
+		env.WrongIf(c.ProxyHeader != "" && pins && c.IdentityClaim != "sub" && !users,
+			"AUTH_IDENTITY_CLAIM: want sub: a proxy's user has no other claim"),
+	)
 }
 
-type mistakes []error
-
-func (m *mistakes) add(text string) { *m = append(*m, errors.New(text)) }
-
-func (c *Config) validateUsers(m *mistakes) {
-	c.validateURLs(m)
-	if c.verifiesTokens() && len(c.Audience) == 0 {
-		m.add("AUTH_AUDIENCE: required with AUTH_ISSUER and AUTH_JWKS_URL: without it, tokens that the provider made for other apps would be accepted")
-	}
-	if !c.verifiesTokens() && len(c.Audience) > 0 {
-		m.add("AUTH_AUDIENCE: does nothing without AUTH_ISSUER or AUTH_JWKS_URL; set one of them, or remove it")
-	}
-	if slices.Contains(c.Audience, "") {
-		m.add("AUTH_AUDIENCE: want audiences with commas between, none of them empty")
-	}
-	if c.verifiesTokens() && (len(c.AudienceClaims) == 0 || slices.Contains(c.AudienceClaims, "")) {
-		m.add("AUTH_AUDIENCE_CLAIM: want the name of a claim such as aud, client_id or azp, or several with commas between")
-	}
-	if c.MaxTTL < time.Minute {
-		m.add("AUTH_TOKEN_MAX_TTL: want 1m or more")
-	}
-	if c.RefreshInterval < time.Second {
-		m.add("AUTH_JWKS_REFRESH_INTERVAL: want 1s or more")
-	}
-}
-
-func (c *Config) validateURLs(m *mistakes) {
+func (c *Config) validateURLs() error {
 	isWrong := func(address string) bool { return !isProviderURL(address, true) }
 	isPlain := func(address string) bool { return !isWrong(address) && !isProviderURL(address, c.DangerousHTTP) }
 	urls := slices.DeleteFunc(slices.Clone(c.JWKSURLs), func(address string) bool {
 		return address == "" && len(c.Issuers) > 0 // found by discovery
 	})
-	for _, v := range []struct {
-		variable string
-		values   env.List
-	}{{"AUTH_ISSUER", c.Issuers}, {"AUTH_JWKS_URL", urls}} {
-		switch {
-		case slices.ContainsFunc(v.values, isWrong):
-			m.add(v.variable + ": want a URL such as https://id.example.com")
-		case slices.ContainsFunc(v.values, isPlain):
-			m.add(v.variable + ": want an https URL: whoever is on the way to an http URL can replace the keys, and make " +
-				"tokens for anybody. On this machine (localhost) http is fine; elsewhere you must set AUTH_DANGEROUSLY_ALLOW_HTTP=true")
-		}
+	check := func(variable string, values env.List) error {
+		anyWrong := slices.ContainsFunc(values, isWrong)
+		return errors.Join(
+			env.WrongIf(anyWrong, variable+": want a URL such as https://id.example.com"),
+			env.WrongIf(!anyWrong && slices.ContainsFunc(values, isPlain), variable+": want an https URL: whoever is on the "+
+				"way to an http URL can replace the keys, and make tokens for anybody. On this machine (localhost) http is "+
+				"fine; elsewhere you must set AUTH_DANGEROUSLY_ALLOW_HTTP=true"),
+		)
 	}
-	if len(slices.Compact(slices.Sorted(slices.Values(c.Issuers)))) < len(c.Issuers) {
-		m.add("AUTH_ISSUER: has the same issuer twice")
-	}
-	if len(c.JWKSURLs) > 0 && len(c.JWKSURLs) != max(1, len(c.Issuers)) {
-		m.add("AUTH_JWKS_URL: want one URL for each issuer in AUTH_ISSUER, in the same order; leave an entry empty where " +
-			"discovery finds the key set, as in: ,https://id.example.com/keys")
-	}
-}
-
-func (c *Config) validateProxy(m *mistakes) {
-	if c.ProxyHeader == "" {
-		return
-	}
-	if !isToken(c.ProxyHeader) || strings.EqualFold(c.ProxyHeader, "Authorization") {
-		m.add("AUTH_PROXY_HEADER: want the name of a header such as X-Forwarded-User, other than Authorization")
-	}
-	if len(c.TrustedProxies) == 0 {
-		m.add("AUTH_PROXY_HEADER: needs TRUSTED_PROXIES: anybody could send the header otherwise")
-	}
+	return errors.Join(
+		check("AUTH_ISSUER", c.Issuers),
+		check("AUTH_JWKS_URL", urls),
+		env.WrongIf(len(slices.Compact(slices.Sorted(slices.Values(c.Issuers)))) < len(c.Issuers),
+			"AUTH_ISSUER: has the same issuer twice"),
+		env.WrongIf(len(c.JWKSURLs) > 0 && len(c.JWKSURLs) != max(1, len(c.Issuers)),
+			"AUTH_JWKS_URL: want one URL for each issuer in AUTH_ISSUER, in the same order; leave an entry empty where "+
+				"discovery finds the key set, as in: ,https://id.example.com/keys"),
+	)
 }
 
 // policyText is the policy; empty where there is none.
