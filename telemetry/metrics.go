@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"videosdk-auth-endpoint/internal/guard"
@@ -35,11 +36,11 @@ type Metrics struct {
 	credentials        reloads
 	rotated            prometheus.Gauge
 	open               prometheus.Gauge
-	callers            map[string]prometheus.Counter // by method
-	refusals           map[string]prometheus.Counter // by reason
-	keySets            map[string]prometheus.Counter // by result
+	callers            map[string]prometheus.Counter       // by method
+	refusals           map[guard.Reason]prometheus.Counter // by reason
+	keySets            map[string]prometheus.Counter       // by result
 	keySetFetched      prometheus.Gauge
-	keysSkipped        map[string]prometheus.Counter // by reason
+	keysSkipped        map[guard.SkipReason]prometheus.Counter // by reason
 	apiKeys            reloads
 	connectionsClosed  prometheus.Counter
 	forbiddenOrigins   prometheus.Counter
@@ -68,7 +69,9 @@ type Series struct {
 var microseconds = []float64{250e-9, 500e-9, 1e-6, 2.5e-6, 5e-6, 10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 1e-3}
 
 // A request takes as long as its body takes to arrive, which is up to the client and its network.
-var milliseconds = []float64{50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 1, 10}
+var milliseconds = []float64{
+	50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 1, 10,
+}
 
 func histogram(name, help string, buckets []float64) prometheus.HistogramOpts {
 	return prometheus.HistogramOpts{
@@ -82,103 +85,93 @@ func histogram(name, help string, buckets []float64) prometheus.HistogramOpts {
 
 // NewMetrics registers the service's metrics, and those of the Go runtime, the process and the build.
 func NewMetrics(registry prometheus.Registerer, b Build) *Metrics {
-	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		vec := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
-		registry.MustRegister(vec)
-		return vec
-	}
-	duration := histogram("http_server_request_duration_seconds", "Duration of HTTP requests.", milliseconds)
-	// Other services use this name too. The label is OpenTelemetry's, and tells ours from theirs whatever the scrape calls us.
-	duration.ConstLabels = prometheus.Labels{"otel_scope_name": serviceName}
-	m := &Metrics{
-		validations:        results(counter("videosdk_token_validations_total", "Token requests validated, by result.", "result"), resultValid, resultInvalid),
-		validationFailures: brokenRules(counter("videosdk_token_validation_failures_total", "Properties of token requests that broke a rule.", "property", "rule")),
-		misnamed:           results(counter("videosdk_token_misnamed_properties_total", "Settings that token requests have under a name that is not known, by the property that is probably meant.", "property"), propertyNames()...),
-		validationDuration: prometheus.NewHistogram(histogram("videosdk_token_validation_duration_seconds", "Time to validate a token request.", microseconds)),
-		signatures:         results(counter("videosdk_token_signatures_total", "Tokens signed, by result.", "result"), resultOK, resultError),
-		signingDuration:    prometheus.NewHistogram(histogram("videosdk_token_signing_duration_seconds", "Time to sign a token.", microseconds)),
-		issued:             results(counter("videosdk_tokens_issued_total", "Tokens issued, by the role that they give.", "role"), signer.Roles...),
-		spans:              results(counter("videosdk_trace_spans_total", "Sampled spans, by what became of them: exported, refused by the collector (failed), or dropped because the queue for it was full.", "result"), resultExported, resultFailed, resultDropped),
-		credentials: newReloads(
-			results(counter("videosdk_credential_reloads_total", "Changes of the credential files, by result; after an error the old credentials stay in use.", "result"), resultOK, resultError),
-			prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_credential_last_reload_successful", Help: "0 while the credential files can't be read, so that a new process would not start; else 1."})),
-		rotated:          prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_credential_last_load_timestamp_seconds", Help: "When the credentials in use were loaded."}),
-		forbiddenOrigins: counter("videosdk_forbidden_origin_requests_total", "Requests of web pages whose origin is not in CORS_ALLOWED_ORIGINS; browsers hide the answers from them.").WithLabelValues(),
-		open:             prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_auth_open", Help: "1 where no authentication is configured, so that everybody gets tokens."}),
-		callers:          results(counter("videosdk_token_callers_total", "Token requests whose caller is known, by how; none where authentication is not configured.", "method"), methodNames()...),
-		refusals:         results(counter("videosdk_token_refusals_total", "Token requests refused for who makes them, by reason.", "reason"), texts(guard.Reasons())...),
-		keySets:          results(counter("videosdk_jwks_refreshes_total", "Fetches of a provider's key set, by result; after an error the last good keys stay in use.", "result"), resultOK, resultError),
-		keySetFetched:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_jwks_last_refresh_timestamp_seconds", Help: "When the key set in use was fetched, of several issuers the oldest one; 0 before the first time."}),
-		keysSkipped:      results(counter("videosdk_jwks_keys_skipped_total", "Keys that a fetch of a key set left out, by reason; the others of the set are used.", "reason"), texts(guard.SkipReasons)...),
-		apiKeys: newReloads(
-			results(counter("videosdk_api_key_reloads_total", "Changes of the file of API keys, by result; after an error the keys from before stay in use.", "result"), resultOK, resultError),
-			prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_api_key_last_reload_successful", Help: "0 while the file of API keys can't be read, so that a new process would not start; else 1."})),
-		connectionsClosed: counter("videosdk_connections_closed_total", "Connections closed to stay within GOMEMLIMIT, because their clients kept the service waiting longest.").WithLabelValues(),
-		policy: newReloads(
-			results(counter("videosdk_policy_reloads_total", "Changes of the policy's file, by result; after an error the policy from before stays in use.", "result"), resultOK, resultError),
-			prometheus.NewGauge(prometheus.GaugeOpts{Name: "videosdk_policy_last_reload_successful", Help: "0 while the policy's file can't be used, so that a new process would not start; else 1."})),
-		requests: prometheus.NewHistogramVec(duration, []string{"http_request_method", "http_route", "http_response_status_code"}),
-		expected: map[Series]prometheus.Observer{},
-	}
-	registry.MustRegister(buildInfo(b), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.validationDuration, m.signingDuration, m.rotated, m.credentials.readable, m.open, m.keySetFetched, m.apiKeys.readable, m.policy.readable, m.requests,
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "videosdk_ready", Help: "1 while the service takes requests, 0 before and while it drains."}, m.isReady))
-	m.rotated.SetToCurrentTime()
-	return m
-}
-
-// results has a counter for each value of a label.
-func results(vec *prometheus.CounterVec, values ...string) map[string]prometheus.Counter {
-	counters := map[string]prometheus.Counter{}
-	for _, v := range values {
-		counters[v] = vec.WithLabelValues(v)
-	}
-	return counters
-}
-
-// brokenRules has a counter for each rule that a property can break.
-func brokenRules(failures *prometheus.CounterVec) map[signer.Violation]prometheus.Counter {
-	counters := map[signer.Violation]prometheus.Counter{}
-	for _, p := range signer.Properties() {
-		for _, rule := range p.Rules() {
-			counters[signer.Violation{Property: p.Name, Rule: rule}] = failures.WithLabelValues(p.Name, string(rule))
-		}
-	}
-	return counters
-}
-
-func buildInfo(b Build) prometheus.Gauge {
-	info := prometheus.NewGauge(prometheus.GaugeOpts{
+	f := factory{promauto.With(registry)}
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	f.NewGauge(prometheus.GaugeOpts{
 		Name:        "videosdk_build_info",
 		Help:        "Always 1; its labels say which build of the service runs.",
 		ConstLabels: prometheus.Labels{"version": b.Version, "revision": b.Revision, "goversion": runtime.Version()},
-	})
-	info.Set(1)
-	return info
+	}).Set(1)
+	m := &Metrics{expected: map[Series]prometheus.Observer{}}
+	m.ofTokens(f)
+	m.ofCallers(f)
+	m.ofRequests(f)
+	m.spans = counters(f, "videosdk_trace_spans_total", "Sampled spans, by what became of them: exported, refused by "+
+		"the collector (failed), or dropped because the queue for it was full.",
+		"result", resultExported, resultFailed, resultDropped)
+	return m
 }
 
-func methodNames() []string {
-	all := make([]string, len(guard.Methods))
-	for i, m := range guard.Methods {
-		all[i] = m.Name
+func (m *Metrics) ofTokens(f factory) {
+	properties := signer.Properties()
+	m.validations = counters(f, "videosdk_token_validations_total", "Token requests validated, by result.",
+		"result", resultValid, resultInvalid)
+	m.validationDuration = f.NewHistogram(histogram("videosdk_token_validation_duration_seconds",
+		"Time to validate a token request.", microseconds))
+	m.misnamed = counters(f, "videosdk_token_misnamed_properties_total", "Settings that token requests have under a "+
+		"name that is not known, by the property that is probably meant.",
+		"property", names(properties, func(p signer.Property) string { return p.Name })...)
+	m.signatures = counters(f, "videosdk_token_signatures_total", "Tokens signed, by result.",
+		"result", resultOK, resultError)
+	m.signingDuration = f.NewHistogram(histogram("videosdk_token_signing_duration_seconds",
+		"Time to sign a token.", microseconds))
+	m.issued = counters(f, "videosdk_tokens_issued_total", "Tokens issued, by the role that they give.",
+		"role", signer.Roles...)
+	m.credentials = f.reloads("videosdk_credential_reloads_total", "videosdk_credential_last_reload_successful",
+		"the credential files")
+	m.rotated = f.gauge("videosdk_credential_last_load_timestamp_seconds", "When the credentials in use were loaded.")
+	m.rotated.SetToCurrentTime()
+
+	failures := f.NewCounterVec(prometheus.CounterOpts{Name: "videosdk_token_validation_failures_total",
+		Help: "Properties of token requests that broke a rule."}, []string{"property", "rule"})
+	m.validationFailures = map[signer.Violation]prometheus.Counter{}
+	for _, p := range properties {
+		for _, rule := range p.Rules() {
+			m.validationFailures[signer.Violation{Property: p.Name, Rule: rule}] = failures.WithLabelValues(p.Name, string(rule))
+		}
 	}
-	return all
 }
 
-func propertyNames() []string {
-	var all []string
-	for _, p := range signer.Properties() {
-		all = append(all, p.Name)
-	}
-	return all
+func (m *Metrics) ofCallers(f factory) {
+	m.open = f.gauge("videosdk_auth_open", "1 where no authentication is configured, so that everybody gets tokens.")
+	m.callers = counters(f, "videosdk_token_callers_total", "Token requests whose caller is known, by how; none where "+
+		"authentication is not configured.",
+		"method", names(guard.Methods, func(m *guard.Method) string { return m.Name })...)
+	m.refusals = counters(f, "videosdk_token_refusals_total", "Token requests refused for who makes them, by reason.",
+		"reason", guard.Reasons()...)
+	m.keySets = counters(f, "videosdk_jwks_refreshes_total", "Fetches of a provider's key set, by result; after an "+
+		"error the last good keys stay in use.",
+		"result", resultOK, resultError)
+	m.keySetFetched = f.gauge("videosdk_jwks_last_refresh_timestamp_seconds",
+		"When the key set in use was fetched, of several issuers the oldest one; 0 before the first time.")
+	m.keysSkipped = counters(f, "videosdk_jwks_keys_skipped_total", "Keys that a fetch of a key set left out, by "+
+		"reason; the others of the set are used.",
+		"reason", guard.SkipReasons...)
+	m.apiKeys = f.reloads("videosdk_api_key_reloads_total", "videosdk_api_key_last_reload_successful",
+		"the file of API keys")
+	m.policy = f.reloads("videosdk_policy_reloads_total", "videosdk_policy_last_reload_successful", "the policy's file")
 }
 
-func texts[T ~string](values []T) []string {
-	all := make([]string, len(values))
-	for i, v := range values {
-		all[i] = string(v)
+func (m *Metrics) ofRequests(f factory) {
+	duration := histogram("http_server_request_duration_seconds", "Duration of HTTP requests.", milliseconds)
+	// Other services use this name too. The label is OpenTelemetry's, and tells ours from theirs whatever the scrape
+	// calls us.
+	duration.ConstLabels = prometheus.Labels{"otel_scope_name": serviceName}
+	m.requests = f.NewHistogramVec(duration, []string{"http_request_method", "http_route", "http_response_status_code"})
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "videosdk_ready",
+		Help: "1 while the service takes requests, 0 before and while it drains."}, m.isReady)
+	m.connectionsClosed = f.counter("videosdk_connections_closed_total", "Connections closed to stay within "+
+		"GOMEMLIMIT, because their clients kept the service waiting longest.")
+	m.forbiddenOrigins = f.counter("videosdk_forbidden_origin_requests_total", "Requests of web pages whose origin is "+
+		"not in CORS_ALLOWED_ORIGINS; browsers hide the answers from them.")
+}
+
+func names[T any](all []T, name func(T) string) []string {
+	var found []string
+	for _, one := range all {
+		found = append(found, name(one))
 	}
-	return all
+	return found
 }
 
 // Rotated counts a change of the credentials; its error says that the old ones stay.
@@ -201,7 +194,7 @@ func (m *Metrics) Open(open bool) { m.open.Set(number(open)) }
 func (m *Metrics) KeySetFetched(f guard.KeySetFetch) {
 	m.keySets[result(f.Err)].Inc()
 	for _, key := range f.Skipped {
-		m.keysSkipped[string(key.Reason)].Inc()
+		m.keysSkipped[key.Reason].Inc()
 	}
 	if !f.Oldest.IsZero() {
 		m.keySetFetched.Set(float64(f.Oldest.UnixMilli()) / 1000)

@@ -12,6 +12,8 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
+
+	"videosdk-auth-endpoint/internal/guard"
 )
 
 // Requests records every HTTP request as a duration, as a line of the log and, where tracing is on, as a server span.
@@ -75,7 +77,7 @@ func (o *Requests) measure(rec *Record, decision string) {
 			known.Inc()
 		}
 	}
-	if refusal, ok := o.metrics.refusals[decision]; ok {
+	if refusal, ok := o.metrics.refusals[guard.Reason(decision)]; ok {
 		refusal.Inc()
 	}
 	if rec.ForbiddenOrigin != "" {
