@@ -32,11 +32,13 @@ func NewAPIKey(name string) (key, line string, err error) {
 	return key, name + " " + hex.EncodeToString(hash[:]), nil
 }
 
-// apiKeys are the keys of a file. One name may have several, so that a key can be replaced without a gap.
+// apiKeys are the keys of a file or of AUTH_API_KEYS. One name may have several, so that a key can be replaced without a
+// gap.
 type apiKeys struct {
-	file string // empty where AUTH_API_KEYS lists the keys
-	list atomic.Pointer[[]apiKey]
-	text string // of the file, when it was loaded first
+	file  string // empty where AUTH_API_KEYS lists the keys
+	place string // begins what is said of a line
+	text  string // that was loaded first
+	list  atomic.Pointer[[]apiKey]
 }
 
 type apiKey struct {
@@ -45,41 +47,39 @@ type apiKey struct {
 }
 
 func loadAPIKeys(c Config) (*apiKeys, error) {
-	k := &apiKeys{file: c.APIKeysFile}
-	if c.APIKeys != "" {
-		return k, k.fix(c.APIKeys)
+	k := &apiKeys{place: "AUTH_API_KEYS: entry", text: strings.ReplaceAll(c.APIKeys, ",", "\n")}
+	if c.APIKeysFile != "" {
+		k.file, k.place = c.APIKeysFile, "AUTH_API_KEYS_FILE: line"
+		var err error
+		if k.text, err = k.read(); err != nil {
+			return nil, err
+		}
 	}
-	text, list, err := k.read()
-	if err != nil {
+	if err := k.use(k.text); err != nil {
 		return nil, err
 	}
-	if len(list) == 0 {
-		return nil, errNoAPIKey
+	if len(*k.list.Load()) == 0 {
+		variable, line, _ := strings.Cut(k.place, ": ")
+		return nil, fmt.Errorf("%s: holds no key; make one %s for each with: videosdk-auth-endpoint apikey NAME", variable, line)
 	}
-	k.text = text
-	k.list.Store(&list)
 	return k, nil
 }
 
-var errNoAPIKey = errors.New("AUTH_API_KEYS_FILE: holds no key; make a line for one with: videosdk-auth-endpoint apikey NAME")
-
-// fix takes the keys that AUTH_API_KEYS lists, which stay the same while the service runs.
-func (k *apiKeys) fix(entries string) error {
-	list, err := parseAPIKeys("AUTH_API_KEYS: entry", strings.ReplaceAll(entries, ",", "\n"))
-	k.list.Store(&list)
-	if err == nil && len(list) == 0 {
-		return errors.New("AUTH_API_KEYS: holds no key; make an entry with: videosdk-auth-endpoint apikey NAME")
-	}
-	return err
-}
-
-func (k *apiKeys) read() (string, []apiKey, error) {
+func (k *apiKeys) read() (string, error) {
 	text, err := files.Read(k.file)
 	if err != nil {
-		return "", nil, fmt.Errorf("AUTH_API_KEYS_FILE: %w", err)
+		return "", fmt.Errorf("AUTH_API_KEYS_FILE: %w", err)
 	}
-	list, err := parseAPIKeys("AUTH_API_KEYS_FILE: line", text)
-	return text, list, err
+	return text, nil
+}
+
+// use takes over the keys in the text, even when there are none: whoever deletes the last line means it.
+func (k *apiKeys) use(text string) error {
+	list, err := parseAPIKeys(k.place, text)
+	if err == nil {
+		k.list.Store(&list)
+	}
+	return err
 }
 
 func (*apiKeys) method() *Method { return APIKey }
@@ -88,23 +88,10 @@ func (*apiKeys) fits(token string) bool { return strings.HasPrefix(token, keyPre
 
 func (*apiKeys) ready() bool { return true }
 
-// run takes over what the file holds, even when it holds no key: whoever deletes the last line means it.
 func (k *apiKeys) run(ctx context.Context, b Background) {
-	read := func() (string, error) {
-		text, _, err := k.read()
-		return text, err
+	if k.file != "" {
+		files.Watch(ctx, b.Ticks(), k.text, k.read, func(text string) { b.APIKeys(k.use(text)) }, b.APIKeys)
 	}
-	use := func(text string) {
-		list, err := parseAPIKeys("AUTH_API_KEYS_FILE: line", text)
-		if err == nil {
-			k.list.Store(&list)
-		}
-		b.APIKeys(err)
-	}
-	if k.file == "" {
-		return
-	}
-	files.Watch(ctx, b.Ticks(), k.text, read, use, b.APIKeys)
 }
 
 // find compares with every key, in constant time, so that the time it takes tells nothing about the keys.

@@ -88,19 +88,14 @@ func (p *Policy) failed(err error) *RefusalError {
 	return refuse(PolicyError, "%s can't be evaluated: %s%s", p.variable, what, place)
 }
 
-// selects says whether the policy looks at a field or claim of that name, whatever it belongs to.
-func (p *Policy) selects(field string) bool {
+// reads says whether the policy reads that field of the variable, as in caller.method, or of anything where no variable
+// is named. It doesn't see a field that is read in another way, such as through a list that holds the caller.
+func (p *Policy) reads(variable, field string) bool {
 	return len(ast.MatchDescendants(ast.NavigateAST(p.ast.NativeRep()), func(e ast.NavigableExpr) bool {
-		return e.Kind() == ast.SelectKind && e.AsSelect().FieldName() == field
+		if e.Kind() != ast.SelectKind || e.AsSelect().FieldName() != field {
+			return false
+		}
+		of := e.AsSelect().Operand()
+		return variable == "" || of.Kind() == ast.IdentKind && of.AsIdent() == variable
 	})) > 0
-}
-
-// asks says whether the policy reads that field as caller.field. It doesn't see a field that is read in another way,
-// such as through a list that holds the caller.
-func (p *Policy) asks(field string) bool {
-	selects := ast.MatchDescendants(ast.NavigateAST(p.ast.NativeRep()), func(e ast.NavigableExpr) bool {
-		return e.Kind() == ast.SelectKind && e.AsSelect().FieldName() == field && e.AsSelect().Operand().Kind() == ast.IdentKind &&
-			e.AsSelect().Operand().AsIdent() == "caller"
-	})
-	return len(selects) > 0
 }

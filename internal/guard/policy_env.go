@@ -4,7 +4,6 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
-	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/ext"
 	"cel.dev/cel-go/interpreter"
 
@@ -129,19 +128,6 @@ func (o *objects) FindStructType(name string) (*types.Type, bool) {
 	return o.Registry.FindStructType(name)
 }
 
-// FindStructFieldNames is cel's types.Provider.
-func (o *objects) FindStructFieldNames(name string) ([]string, bool) {
-	fields, ok := o.fields[name]
-	if !ok {
-		return o.Registry.FindStructFieldNames(name)
-	}
-	var names []string
-	for field := range fields {
-		names = append(names, field)
-	}
-	return names, true
-}
-
 // FindStructFieldType is cel's types.Provider.
 func (o *objects) FindStructFieldType(name, field string) (*types.FieldType, bool) {
 	if fields, ok := o.fields[name]; ok {
@@ -149,12 +135,4 @@ func (o *objects) FindStructFieldType(name, field string) (*types.FieldType, boo
 		return f, ok
 	}
 	return o.Registry.FindStructFieldType(name, field)
-}
-
-// NewValue is cel's types.Provider. A policy can't make callers or requests.
-func (o *objects) NewValue(name string, fields map[string]ref.Val) ref.Val {
-	if o.fields[name] != nil {
-		return types.NewErr("a policy can't make a %s", name)
-	}
-	return o.Registry.NewValue(name, fields)
 }

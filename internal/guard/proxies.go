@@ -54,38 +54,21 @@ func (p Proxies) everybody() bool {
 // proxies, the last address in X-Forwarded-For that is not. An entry that can't be read ends the search, because what
 // stands before it could be anybody's word.
 func (p Proxies) Client(r *http.Request) string {
-	peer, _, _ := net.SplitHostPort(r.RemoteAddr)
-	if !p.contain(parseAddr(peer)) {
-		return peer
+	client, _, _ := net.SplitHostPort(r.RemoteAddr)
+	if !p.contain(parseAddr(client)) {
+		return client
 	}
-	client := peer
-	for entries := range backward(r.Header["X-Forwarded-For"]) {
-		addr := parseAddr(entries)
+	for entries := strings.Join(r.Header["X-Forwarded-For"], ","); ; {
+		comma := strings.LastIndexByte(entries, ',')
+		addr := parseAddr(strings.TrimSpace(entries[comma+1:]))
 		if !addr.IsValid() {
-			break
+			return client
 		}
 		client = addr.String()
-		if !p.contain(addr) {
-			break
+		if comma < 0 || !p.contain(addr) {
+			return client
 		}
-	}
-	return client
-}
-
-// backward yields the entries of a header's lines, the last one first.
-func backward(lines []string) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for _, line := range slices.Backward(lines) {
-			for more := true; more; {
-				comma := strings.LastIndexByte(line, ',')
-				if !yield(strings.TrimSpace(line[comma+1:])) {
-					return
-				}
-				if more = comma >= 0; more {
-					line = line[:comma]
-				}
-			}
-		}
+		entries = entries[:comma]
 	}
 }
 

@@ -1,6 +1,10 @@
 package guard
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
 
 // Reason says why a caller does not get a token. The set is closed, so that it can label a metric.
 type Reason string
@@ -30,53 +34,37 @@ const (
 	RateLimited     Reason = "rate_limited"
 )
 
-// reasons lists every reason with the text that the client gets. The text tells nothing that the sender could not read
+// credentials has the text that the client gets, for every reason. The text tells nothing that the sender could not read
 // in the credential itself. It is empty where the credential is not to blame.
-var reasons = []struct {
-	reason     Reason
-	credential string
-}{
-	{Missing, "must be sent"}, // Guard.Explain says what
-	{Malformed, "must be Bearer, one space and one token, and must be sent once"},
-	{Algorithm, "must be a token with an asymmetric signature, such as RS256 or ES256"},
-	{TokenKind, "must be a plain access token or ID token, not one for logouts or one that is bound to a key"},
-	{NoKeyID, "must be a token whose header names its key in kid"},
-	{UnknownKey, "must be a token that is signed with one of the provider's keys"},
-	{Signature, "must be a token that the provider signed: the signature of this one is wrong"},
-	{Issuer, "must be a token of the provider: another issuer made this one"},
-	{Audience, "must be a token for this service: this one was made for another audience"},
-	{Expired, "must be a token that has not expired: sign in again"},
-	{NotYetValid, "must be a token that is already valid: the nbf of this one is in the future"},
-	{Claims, "must be a token with all claims that are checked here"}, // Guard.Explain names them
-	{Lifetime, "must be a token that expires sooner: the exp of this one is too far ahead"},
-	{UnknownAPIKey, "must be an API key of this endpoint: this one is unknown or was revoked"},
-	{UntrustedProxy, "must come from the sign-in proxy: send the request through it"},
-	{CrossOrigin, ""},
-	{KeysUnavailable, ""},
-	{Identity, ""},
-	{PolicyDenied, ""},
-	{PolicyError, ""},
-	{RateLimited, ""},
+var credentials = map[Reason]string{
+	Missing:         "must be sent", // Guard.Explain says what
+	Malformed:       "must be Bearer, one space and one token, and must be sent once",
+	Algorithm:       "must be a token with an asymmetric signature, such as RS256 or ES256",
+	TokenKind:       "must be a plain access token or ID token, not one for logouts or one that is bound to a key",
+	NoKeyID:         "must be a token whose header names its key in kid",
+	UnknownKey:      "must be a token that is signed with one of the provider's keys",
+	Signature:       "must be a token that the provider signed: the signature of this one is wrong",
+	Issuer:          "must be a token of the provider: another issuer made this one",
+	Audience:        "must be a token for this service: this one was made for another audience",
+	Expired:         "must be a token that has not expired: sign in again",
+	NotYetValid:     "must be a token that is already valid: the nbf of this one is in the future",
+	Claims:          "must be a token with all claims that are checked here", // Guard.Explain names them
+	Lifetime:        "must be a token that expires sooner: the exp of this one is too far ahead",
+	UnknownAPIKey:   "must be an API key of this endpoint: this one is unknown or was revoked",
+	UntrustedProxy:  "must come from the sign-in proxy: send the request through it",
+	CrossOrigin:     "",
+	KeysUnavailable: "",
+	Identity:        "",
+	PolicyDenied:    "",
+	PolicyError:     "",
+	RateLimited:     "",
 }
 
 // Reasons returns all of them.
-func Reasons() []Reason {
-	all := make([]Reason, len(reasons))
-	for i, r := range reasons {
-		all[i] = r.reason
-	}
-	return all
-}
+func Reasons() []Reason { return slices.Sorted(maps.Keys(credentials)) }
 
 // Credential says what is wrong with the caller's credential; empty where the credential is not to blame.
-func (r Reason) Credential() string {
-	for _, known := range reasons {
-		if known.reason == r {
-			return known.credential
-		}
-	}
-	return ""
-}
+func (r Reason) Credential() string { return credentials[r] }
 
 // RefusalError is the error of a caller who does not get a token.
 type RefusalError struct {

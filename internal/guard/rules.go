@@ -21,31 +21,27 @@ type Rules struct {
 // NewRules compiles the policy. Its error points at the mistake.
 func NewRules(c Config) (*Rules, error) {
 	text, err := c.policyText()
-	if err != nil || text == "" {
-		return &Rules{config: c}, err
-	}
-	policy, err := NewPolicy(c.policyVariable(), text)
-	if err != nil {
-		return nil, err
-	}
 	r := &Rules{config: c, text: text}
-	r.policy.Store(policy)
-	return r, nil
+	if err == nil && text != "" {
+		err = r.use(text)
+	}
+	return r, err
+}
+
+func (r *Rules) use(text string) error {
+	policy, err := NewPolicy(r.config.policyVariable(), text)
+	if err == nil {
+		r.policy.Store(policy)
+	}
+	return err
 }
 
 // run reads AUTH_POLICY_FILE at each tick. A policy that can't be read or doesn't compile leaves the last good one in use.
 func (r *Rules) run(ctx context.Context, b Background) {
-	if r.config.PolicyFile == "" {
-		return
+	if r.config.PolicyFile != "" {
+		use := func(text string) { b.Policy(r.use(text)) }
+		files.Watch(ctx, b.Ticks(), r.text, r.config.policyText, use, b.Policy)
 	}
-	use := func(text string) {
-		policy, err := NewPolicy(r.config.policyVariable(), text)
-		if err == nil {
-			r.policy.Store(policy)
-		}
-		b.Policy(err)
-	}
-	files.Watch(ctx, b.Ticks(), r.text, r.config.policyText, use, b.Policy)
 }
 
 // HasPolicy says whether there is a policy to ask.
