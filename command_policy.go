@@ -76,8 +76,11 @@ func explain(ctx context.Context, rules *guard.Rules, s signer.Signer, caller *g
 		return fmt.Errorf("policy: the request is invalid, whoever makes it: %w", invalid)
 	}
 	refusal, refused := errors.AsType[*guard.RefusalError](err)
-	if !refused || refusal.Reason != guard.PolicyDenied {
+	switch {
+	case !refused:
 		return fmt.Errorf("policy: %w", err)
+	case refusal.Reason != guard.PolicyDenied:
+		return errors.New("policy: " + refusal.Detail)
 	}
 	parts, err := rules.Explain(ctx, s, caller, request)
 	if err != nil {

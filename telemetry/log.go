@@ -26,6 +26,7 @@ func init() {
 	zerolog.TimeFieldFormat = time.RFC3339Nano
 	zerolog.LevelFieldName, zerolog.LevelFieldMarshalFunc = "severity", severity
 	zerolog.ErrorFieldName = "error_message"
+	zerolog.CallerFieldName = "source" // so that the text format does not take our caller for a line of code
 }
 
 // NewLog returns a log that writes lines to w, from many goroutines at once, each with the trace and span of its context.
@@ -51,6 +52,8 @@ func JSON(format string, destination *os.File) bool {
 // as client, error and status have.
 func severity(level zerolog.Level) string {
 	switch level {
+	case zerolog.TraceLevel: // never logged, but the text format finds a level by its first name
+		return "TRACE"
 	case zerolog.DebugLevel:
 		return "DEBUG"
 	case zerolog.InfoLevel:

@@ -470,6 +470,19 @@ func TestLog(t *testing.T) {
 	}
 }
 
+// TestTextLines: a person at a terminal sees errors as errors, and who called as a field.
+func TestTextLines(t *testing.T) {
+	for level, want := range map[zerolog.Level]string{
+		zerolog.DebugLevel: "DBG", zerolog.InfoLevel: "INF", zerolog.WarnLevel: "WRN", zerolog.ErrorLevel: "ERR",
+	} {
+		var out strings.Builder
+		telemetry.NewLog(telemetry.Config{LogFormat: "text"}, &out, nil).WithLevel(level).Str("caller", "backend").Msg("request")
+		if _, line, _ := strings.Cut(strings.TrimSpace(out.String()), " "); line != want+" request caller=backend" {
+			t.Errorf("%s: %s", level, line)
+		}
+	}
+}
+
 // TestLogFormat: a device is no terminal because it is a device.
 func TestLogFormat(t *testing.T) {
 	for _, name := range []string{filepath.Join(t.TempDir(), "log"), os.DevNull} {
