@@ -165,7 +165,7 @@ func TestErrors(t *testing.T) {
 				`"warnings":[{"property":"geo_regions","reason":"is not known: did you mean geoRegions?"}]}`,
 		},
 		{"the last of a repeated name counts", "POST", "/token", nil, `{"sessionName":"a","role":1,"role":2}`, 400, `{"errors":[{"property":"role","reason":"must be 0 or 1, got a number out of range"}]}`},
-		{"broken JSON", "POST", "/token", nil, `{"sessionName":}`, 400, `{"errors":[{"property":"body","reason":"must be valid JSON: missing value after object name at byte 15"}]}`},
+		{"broken JSON", "POST", "/token", nil, `{"sessionName":}`, 400, `{"errors":[{"property":"body","reason":"must be valid JSON: invalid character '}' at start of value at byte 15"}]}`},
 		{"cut JSON", "POST", "/token", nil, `{"sessionName":`, 400, `{"errors":[{"property":"body","reason":"must be valid JSON: unexpected EOF at byte 15"}]}`},
 		{"a shell took the quotes", "POST", "/token", nil, `{sessionName: Cool Cars, role: 1}`, 400, `{"errors":[{"property":"body","reason":"must be valid JSON: invalid character 's' at start of value at byte 1: names need double quotes, which some shells remove"}]}`},
 		{"a shell kept the single quotes", "POST", "/token", nil, `'{sessionName:`, 400, `{"errors":[{"property":"body","reason":"must be valid JSON: invalid character '\\'' at start of value at byte 0: names need double quotes, which some shells remove"}]}`},

@@ -6,10 +6,8 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/golang-jwt/jwt/v5"
@@ -75,7 +73,7 @@ func (i *Inspection) warn(format string, args ...any) {
 }
 
 func (i *Inspection) judgeSignature(token string, header map[string]json.RawMessage, c Credentials) {
-	if alg := valueOf(header["alg"]); alg.String != "HS256" {
+	if alg := ValueOf(header["alg"]); alg.String != "HS256" {
 		i.refuse("alg must be HS256, got another")
 		return
 	}
@@ -89,13 +87,13 @@ func (i *Inspection) judgeSignature(token string, header map[string]json.RawMess
 }
 
 func (i *Inspection) judgeApp(claims map[string]json.RawMessage, c Credentials) {
-	switch key := valueOf(claims["app_key"]); {
+	switch key := ValueOf(claims["app_key"]); {
 	case key.Kind != KindString:
 		i.refuse("app_key must be your app's Video SDK key, got %s", key.Kind)
 	case key.String != c.Key && c != (Credentials{}):
 		i.refuse("app_key is not your app's Video SDK key")
 	}
-	if version := valueOf(claims["version"]); version.Kind != KindNumber {
+	if version := ValueOf(claims["version"]); version.Kind != KindNumber {
 		i.refuse("version must be 1, got %s", version.Kind)
 	} else if version.Number != 1 {
 		i.refuse("version must be 1, got another number")
@@ -104,7 +102,7 @@ func (i *Inspection) judgeApp(claims map[string]json.RawMessage, c Credentials) 
 
 // judgeClaim holds one claim to the rule of its property.
 func (i *Inspection) judgeClaim(p Property, claims map[string]json.RawMessage) {
-	value := valueOf(claims[p.Claim])
+	value := ValueOf(claims[p.Claim])
 	if value.Kind == KindAbsent {
 		if p.Required {
 			i.refuse("%s %s", p.Claim, p.violation(RuleRequired, value.Kind.String()).Reason)
@@ -138,7 +136,7 @@ func (i *Inspection) judgeTimes(claims map[string]json.RawMessage, now time.Time
 // seconds returns the time that a claim says. It takes numbers up to the year 5138 for seconds, and larger ones for a
 // smaller unit.
 func (i *Inspection) seconds(name string, claims map[string]json.RawMessage) (at time.Time, ok bool) {
-	value := valueOf(claims[name])
+	value := ValueOf(claims[name])
 	var got string
 	switch n := value.Number; {
 	case value.Kind != KindNumber:
@@ -162,7 +160,7 @@ func (i *Inspection) seconds(name string, claims map[string]json.RawMessage) (at
 
 // judgeNames warns of session names that may not open the session that was meant, and of claims that nobody reads.
 func (i *Inspection) judgeNames(claims map[string]json.RawMessage) {
-	p, name := &properties[sessionName], valueOf(claims[properties[sessionName].Claim]).String
+	p, name := &properties[sessionName], ValueOf(claims[properties[sessionName].Claim]).String
 	if n := utf16Len(name); n > longName && n <= p.Max {
 		i.warn("%s has %d characters: some of Zoom's pages say at most %d", p.Claim, n, longName)
 	}
@@ -194,30 +192,4 @@ func (i *Inspection) judgeNames(claims map[string]json.RawMessage) {
 func known(claim string) bool {
 	return slices.Contains([]string{"app_key", "version", "iat", "exp"}, claim) ||
 		slices.ContainsFunc(properties[:], func(p Property) bool { return p.Claim == claim })
-}
-
-// valueOf is a claim's value, as if a request had sent it.
-func valueOf(raw json.RawMessage) Value {
-	if len(raw) == 0 {
-		return Value{}
-	}
-	switch raw[0] {
-	case '"':
-		text := string(raw)
-		if utf8.Valid(raw) {
-			_ = json.Unmarshal(raw, &text) // a part of JSON that was read already
-		}
-		return Value{Kind: KindString, String: text}
-	case '{':
-		return Value{Kind: KindObject}
-	case '[':
-		return Value{Kind: KindStrings}
-	case 'n':
-		return Value{Kind: KindNull}
-	case 't', 'f':
-		return Value{Kind: KindBoolean}
-	default:
-		n, _ := strconv.ParseFloat(string(raw), 64) // one that is too large becomes an infinity
-		return Value{Kind: KindNumber, Number: n}
-	}
 }

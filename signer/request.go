@@ -1,8 +1,14 @@
 package signer
 
 import (
+	"bytes"
+	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Kind tells the values of JSON apart.
@@ -31,6 +37,53 @@ type Value struct {
 	Number  float64
 	String  string
 	Strings []string
+}
+
+// ValueOf reads the JSON of a value, which must be well-formed and without white space around it. Where there is nothing,
+// the value is absent. Bytes that are not UTF-8 stay, so that validation refuses them: a decoder of JSON turns each into
+// U+FFFD, so that Möller and Müller in ISO-8859-1 would become the same name.
+func ValueOf(text []byte) Value {
+	if len(text) == 0 {
+		return Value{}
+	}
+	switch text[0] {
+	case '"':
+		return Value{Kind: KindString, String: unquote(text)}
+	case '[':
+		return arrayOf(text)
+	case '{':
+		return Value{Kind: KindObject}
+	case 'n':
+		return Value{Kind: KindNull}
+	case 't', 'f':
+		return Value{Kind: KindBoolean}
+	default:
+		n, _ := strconv.ParseFloat(string(text), 64) // one that is too large becomes an infinity, which no rule allows
+		return Value{Kind: KindNumber, Number: n}
+	}
+}
+
+func unquote(text []byte) string {
+	inner := text[1 : len(text)-1]
+	if bytes.IndexByte(inner, '\\') < 0 || !utf8.Valid(inner) {
+		return string(inner)
+	}
+	// half of a surrogate pair becomes U+FFFD, as it does where a browser sends such text to Zoom
+	unquoted, _ := jsontext.AppendUnquote(nil, text)
+	return string(unquoted)
+}
+
+func arrayOf(text []byte) Value {
+	var entries []json.RawMessage
+	_ = json.Unmarshal(text, &entries) // it is well-formed
+	v := Value{Kind: KindStrings}
+	for _, entry := range entries {
+		if entry[0] != '"' {
+			return Value{Kind: KindArray}
+		}
+		v.Strings = append(v.Strings, unquote(entry))
+	}
+	return v
 }
 
 // Request is what the client asks for, property by property, not yet checked. The zero Request asks for nothing.
