@@ -54,14 +54,19 @@ func startPrometheus(t *testing.T, services map[string]*servicetest.Service, dat
 	t.Cleanup(kubernetes.Close)
 	discovery := "    static_configs:\n" + targets.String()
 	scrape := strings.Replace(documented(t), "    kubernetes_sd_configs: [{role: pod}]\n", discovery, 1)
+	jobs := fmt.Sprintf("%s\n  - job_name: kube-state-metrics\n    static_configs: [{targets: [%s]}]\n",
+		scrape, strings.TrimPrefix(kubernetes.URL, "http://"))
+	return runPrometheus(t, "1s", patient, jobs, data)
+}
+
+// runPrometheus scrapes, and evaluates the rules, once an interval.
+func runPrometheus(t *testing.T, interval, rules, jobs, data string) *promQL {
+	t.Helper()
 	dir := t.TempDir()
-	for name, content := range map[string]string{"rules.yaml": patient, "prometheus.yaml": fmt.Sprintf(`
-global: {scrape_interval: 1s, evaluation_interval: 1s}
-rule_files: [rules.yaml]
-%s
-  - job_name: kube-state-metrics
-    static_configs: [{targets: [%s]}]
-`, scrape, strings.TrimPrefix(kubernetes.URL, "http://"))} {
+	global := "global: {scrape_interval: " + interval + ", evaluation_interval: " + interval + "}\n"
+	for name, content := range map[string]string{
+		"rules.yaml": rules, "prometheus.yaml": global + "rule_files: [rules.yaml]\n" + jobs,
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -186,6 +191,7 @@ func TestMetrics(t *testing.T) {
 
 // TestRules: each alert fires when it should, and only then.
 func TestRules(t *testing.T) {
+	t.Parallel()
 	for _, args := range [][]string{
 		{"check", "rules", chart + "/files/rules.yaml"},
 		{"test", "rules", "testdata/rules_test.yaml"},

@@ -8,11 +8,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/grafana/grafana-foundation-sdk/go/cog/plugins"
 	sdk "github.com/grafana/grafana-foundation-sdk/go/dashboard"
 	"github.com/grafana/grafana-foundation-sdk/go/prometheus"
 	"github.com/grafana/grafana-foundation-sdk/go/timeseries"
+	"github.com/prometheus/prometheus/promql/parser"
 
 	"videosdk-auth-endpoint/e2e/dashboard"
 )
@@ -65,9 +67,12 @@ func TestLintFinds(t *testing.T) {
 		{`"noValue": "No pods"`, `"noValue": ""`, "nothing to say"},
 		{`"sortBy": "Max"`, `"sortBy": "Name"`, "legend"},
 		{`"title": "p99 now, highest"`, `"title": "p99, highest"`, "now"},
-		{`namespace=~\"$namespace\", app_kubernetes_io_instance=~\"$release\"`, `namespace=~\"$namespace\"`, "scope"},
+		{chosenJSON, `namespace=~\"$namespace\"`, "scope"},
 		{`"interval": "$scrape_interval"`, `"interval": "15s"`, "scrape interval"},
+		{`videosdk_policy_last_reload_successful{` + chosenJSON + `}`, `videosdk_policy_last_reload_successful`, "scope"},
+		{`severity=\"critical\"}) or vector`, `severity=\"critical\"} or vector`, "not PromQL"},
 		{`[$__rate_interval]`, `[5m]`, "window"},
+		{`"value": "percentunit"`, `"value": ""`, "has no unit"},
 		{`"uid": "${datasource}"`, `"uid": "prometheus"`, "data source"},
 		{`"name": "datasource"`, `"name": "metrics"`, "variable"},
 		{`VideosdkSigningErrors.md`, `VideosdkSigningError.md`, "runbook"},
@@ -83,6 +88,8 @@ func TestLintFinds(t *testing.T) {
 		}
 	}
 }
+
+const chosenJSON = `namespace=~\"$namespace\", app_kubernetes_io_instance=~\"$release\"`
 
 // lint lists what is wrong with a dashboard.
 func lint(t *testing.T, content []byte) (problems []string) {
@@ -102,9 +109,17 @@ func lint(t *testing.T, content []byte) (problems []string) {
 			report("there is no variable %q", name)
 		}
 	}
+	for _, v := range board.Templating.List {
+		if v.Type == "query" && *v.Datasource.Uid != "${datasource}" {
+			report("the variable %q does not ask the data source that the reader chose", v.Name)
+		}
+	}
 	for _, a := range board.Annotations.List {
-		if !strings.Contains(*a.Expr, scope) {
-			report("the annotation %q does not keep to the scope", a.Name)
+		if *a.Datasource.Uid != "${datasource}" {
+			report("the annotation %q does not ask the data source that the reader chose", a.Name)
+		}
+		for _, problem := range lintQuery(*a.Expr) {
+			report("the annotation %q: %s", a.Name, problem)
 		}
 	}
 	var all []sdk.Panel
@@ -144,13 +159,7 @@ func lint(t *testing.T, content []byte) (problems []string) {
 	return append(problems, lintAlerts(t, linked)...)
 }
 
-const scope = `namespace=~"$namespace", app_kubernetes_io_instance=~"$release"`
-
-var (
-	topic    = regexp.MustCompile(`"topic": "annotations",\s*`)
-	selector = regexp.MustCompile(`(\w[\w:]*)\{([^{}]*)\}`)
-	window   = regexp.MustCompile(`rate\([^\[\]]*\[([^\]]*)\]`)
-)
+var topic = regexp.MustCompile(`"topic": "annotations",\s*`)
 
 func lintPanel(p sdk.Panel) (problems []string) {
 	report := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
@@ -163,6 +172,16 @@ func lintPanel(p sdk.Panel) (problems []string) {
 	}
 	if p.Type != "table" && (defaults.Unit == nil || *defaults.Unit == "") {
 		report("no unit")
+	}
+	for _, column := range p.FieldConfig.Overrides {
+		for _, property := range column.Properties {
+			if property.Id == "unit" && property.Value == "" {
+				report("the column %v has no unit", column.Matcher.Options)
+			}
+		}
+	}
+	if len(p.Targets) == 0 {
+		report("it asks for nothing")
 	}
 	if options, ok := p.Options.(*timeseries.Options); ok {
 		if l := options.Legend; l.DisplayMode != "table" || *l.SortBy != "Max" || !*l.SortDesc {
@@ -183,17 +202,35 @@ func lintPanel(p sdk.Panel) (problems []string) {
 		if query.Interval == nil || *query.Interval != "$scrape_interval" {
 			report("it ignores the scrape interval")
 		}
-		for _, m := range selector.FindAllStringSubmatch(query.Expr, -1) {
-			if !strings.HasPrefix(m[2], scope) && !strings.HasPrefix(m[1], "kube_") {
-				report("%s{%s} does not keep to the scope", m[1], m[2])
-			}
-		}
-		for _, m := range window.FindAllStringSubmatch(query.Expr, -1) {
-			if m[1] != "$__rate_interval" {
-				report("the window %s does not follow the scrape interval", m[1])
-			}
-		}
+		problems = append(problems, lintQuery(query.Expr)...)
 	}
+	return problems
+}
+
+// lintQuery holds every selector to the namespaces and releases that the reader chose, and every rate to the window that
+// follows the scrape interval.
+func lintQuery(expr string) (problems []string) {
+	const window = 77 * time.Second // which nobody would write
+	text := strings.NewReplacer("$__rate_interval", window.String(), "$__range", "1h").Replace(expr)
+	parsed, err := parser.NewParser(parser.Options{}).ParseExpr(text)
+	if err != nil {
+		return []string{"not PromQL: " + err.Error()}
+	}
+	parser.Inspect(parsed, func(node parser.Node, _ []parser.Node) error {
+		switch n := node.(type) {
+		case *parser.VectorSelector:
+			// kube-state-metrics knows no releases, and is joined with what is ours
+			of := func(label string) bool { return strings.Contains(n.String(), label+`=~"$`) }
+			if !of("namespace") || !of("app_kubernetes_io_instance") && !strings.HasPrefix(n.Name, "kube_") {
+				problems = append(problems, n.String()+" does not keep to the scope")
+			}
+		case *parser.Call:
+			if strings.HasSuffix(n.Func.Name, "rate") && n.Args[0].(*parser.MatrixSelector).Range != window {
+				problems = append(problems, "the window of "+n.String()+" does not follow the scrape interval")
+			}
+		}
+		return nil
+	})
 	return problems
 }
 
