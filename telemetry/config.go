@@ -3,6 +3,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"net/url"
@@ -68,12 +69,15 @@ func (c *Config) Validate() error {
 	}
 	isURL := func(variable, value string) error {
 		u, err := url.Parse(value)
-		return env.WrongIf(value != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https"),
-			variable+": want a URL such as http://collector:4318")
+		if value == "" || err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") {
+			return env.WrongIf(value != "" && (u.User != nil || u.RawQuery != "" || u.Fragment != ""), // which the exporter drops
+				variable+": want a URL without user, query and fragment; credentials go into OTEL_EXPORTER_OTLP_HEADERS")
+		}
+		return errors.New(variable + ": want a URL such as http://collector:4318")
 	}
 	var sdk error
 	if c.traces() {
-		sdk = sdkMistakes()
+		sdk = sdkMistakes(c.endpoint())
 	}
 	return errors.Join(
 		oneOf("LOG_FORMAT", c.LogFormat, "json", "text"),
@@ -90,6 +94,20 @@ func (c *Config) Validate() error {
 		sdk,
 	)
 }
+
+// endpoint is where spans are sent to.
+func (c *Config) endpoint() string {
+	switch {
+	case c.TracesEndpoint != "":
+		return c.TracesEndpoint
+	case c.protocol() == protocolGRPC:
+		return cmp.Or(c.Endpoint, "http://localhost:4317")
+	default:
+		return strings.TrimRight(cmp.Or(c.Endpoint, "http://localhost:4318"), "/") + "/v1/traces"
+	}
+}
+
+func (c *Config) protocol() string { return cmp.Or(c.TracesProtocol, c.Protocol) }
 
 // traces says that spans are sent to a collector.
 func (c *Config) traces() bool {

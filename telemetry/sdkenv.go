@@ -1,13 +1,17 @@
 package telemetry
 
 import (
+	"cmp"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"videosdk-auth-endpoint/internal/env"
 	"videosdk-auth-endpoint/internal/files"
@@ -21,14 +25,20 @@ var sdkVariables = []struct {
 	check func(value string) (want string)
 }{
 	{exporterVariables("HEADERS"), wantHeaders},
-	{exporterVariables("TIMEOUT"), wantWhole("a number of milliseconds such as 10000")},
+	{exporterVariables("TIMEOUT"), wantNumber(1, "a number of milliseconds such as 10000")},
 	{exporterVariables("CERTIFICATE"), wantCertificates},
-	{exporterVariables("CLIENT_CERTIFICATE"), wantFile},
-	{exporterVariables("CLIENT_KEY"), wantFile},
 	{exporterVariables("COMPRESSION"), wantOneOf("gzip", "none")},
 	{exporterVariables("INSECURE"), wantOneOf("true", "false")},
-	{[]string{"OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_EXPORT_TIMEOUT"}, wantWhole("a number of milliseconds such as 5000")},
-	{[]string{"OTEL_BSP_MAX_EXPORT_BATCH_SIZE"}, wantWhole("a number of spans such as 512")},
+	{[]string{"OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_EXPORT_TIMEOUT"}, wantNumber(1, "a number of milliseconds such as 5000")},
+	{[]string{"OTEL_BSP_MAX_EXPORT_BATCH_SIZE"}, wantNumber(1, "a number of spans such as 512")},
+	{
+		[]string{
+			"OTEL_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
+			"OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+			"OTEL_SPAN_EVENT_COUNT_LIMIT", "OTEL_SPAN_LINK_COUNT_LIMIT",
+		},
+		wantNumber(-1, "a number such as 128, or -1 for no limit"),
+	},
 	{[]string{"OTEL_TRACES_SAMPLER"}, wantOneOf("always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio")},
 	{[]string{"OTEL_TRACES_SAMPLER_ARG"}, wantRatio},
 	{[]string{"OTEL_PROPAGATORS"}, wantTraceContext},
@@ -39,8 +49,12 @@ func exporterVariables(name string) []string {
 }
 
 // sdkMistakes checks the variables that the SDK reads. No mistake holds a value.
-func sdkMistakes() error {
+func sdkMistakes(endpoint string) error {
 	var mistakes []error
+	for _, name := range slices.Concat(exporterVariables("CERTIFICATE"), exporterVariables("CLIENT_CERTIFICATE")) {
+		mistakes = append(mistakes, env.WrongIf(os.Getenv(name) != "" && !strings.HasPrefix(strings.ToLower(endpoint), "https:"),
+			name+": want an https endpoint beside it"))
+	}
 	for _, v := range sdkVariables {
 		for _, name := range v.names {
 			if value := strings.TrimSpace(os.Getenv(name)); value != "" {
@@ -49,43 +63,71 @@ func sdkMistakes() error {
 			}
 		}
 	}
-	return errors.Join(mistakes...)
+	return errors.Join(append(mistakes, wrongPairs()...)...)
 }
 
+// wantOneOf is strict about upper and lower case, as the exporter is: it sends without compression for GZIP.
 func wantOneOf(values ...string) func(string) string {
 	return func(value string) string {
-		if slices.Contains(values, strings.ToLower(value)) {
+		if slices.Contains(values, value) {
 			return ""
 		}
 		return strings.Join(values[:len(values)-1], ", ") + " or " + values[len(values)-1]
 	}
 }
 
-func wantWhole(want string) func(string) string {
+func wantNumber(least int, want string) func(string) string {
 	return func(value string) string {
-		if n, err := strconv.ParseUint(value, 10, 31); err != nil || n == 0 {
+		if n, err := strconv.ParseInt(value, 10, 32); err != nil || int(n) < least {
 			return want
 		}
 		return ""
 	}
 }
 
+var headerName = regexp.MustCompile("^[-!#$%&'*+.^_`|~0-9A-Za-z]+$")
+
 func wantHeaders(value string) string {
 	for header := range strings.SplitSeq(value, ",") {
 		name, text, found := strings.Cut(header, "=")
-		name = strings.TrimSpace(name)
-		if _, err := url.PathUnescape(text); !found || name == "" || strings.ContainsAny(name, " :") || err != nil {
+		text, err := url.PathUnescape(text)
+		if err != nil || !found || !headerName.MatchString(strings.TrimSpace(name)) || strings.ContainsFunc(text, unicode.IsControl) {
 			return "headers such as authorization=Bearer%20TOKEN, with commas between"
 		}
 	}
 	return ""
 }
 
-func wantFile(path string) string {
-	if _, err := files.Read(path); err != nil {
-		return "a file in PEM format: " + err.Error()
+// headerWords are the words of the headers that could be credentials.
+func headerWords() (words []string) {
+	for _, name := range exporterVariables("HEADERS") {
+		for header := range strings.SplitSeq(os.Getenv(name), ",") {
+			_, value, _ := strings.Cut(header, "=")
+			text, _ := url.PathUnescape(value)
+			words = append(words, strings.Fields(text)...)
+		}
 	}
-	return ""
+	return slices.DeleteFunc(words, func(word string) bool { return len(word) < 8 })
+}
+
+// wrongPairs checks the certificates that show the collector who we are. The exporter ignores one that has no key.
+func wrongPairs() (mistakes []error) {
+	for _, name := range exporterVariables("CLIENT_CERTIFICATE") {
+		keyName := strings.Replace(name, "CERTIFICATE", "KEY", 1)
+		certificate, key := strings.TrimSpace(os.Getenv(name)), strings.TrimSpace(os.Getenv(keyName))
+		if certificate == "" && key == "" {
+			continue
+		}
+		chain, err := files.Read(certificate)
+		private, keyErr := files.Read(key)
+		if err = cmp.Or(err, keyErr); err == nil {
+			_, err = tls.X509KeyPair([]byte(chain), []byte(private))
+		}
+		if err != nil {
+			mistakes = append(mistakes, errors.New(name+" and "+keyName+": want both, a certificate and its key in PEM format: "+err.Error()))
+		}
+	}
+	return mistakes
 }
 
 func wantCertificates(path string) string {
@@ -102,7 +144,7 @@ func wantCertificates(path string) string {
 // wantRatio checks the argument of a sampler. The SDK ignores it where OTEL_TRACES_SAMPLER does not ask for a ratio, and
 // traces everything.
 func wantRatio(value string) string {
-	if !strings.HasSuffix(strings.ToLower(strings.TrimSpace(os.Getenv("OTEL_TRACES_SAMPLER"))), "traceidratio") {
+	if !strings.HasSuffix(strings.TrimSpace(os.Getenv("OTEL_TRACES_SAMPLER")), "traceidratio") {
 		return "OTEL_TRACES_SAMPLER=parentbased_traceidratio or traceidratio beside it: without one of them every request is traced"
 	}
 	if ratio, err := strconv.ParseFloat(value, 64); err != nil || !(ratio >= 0 && ratio <= 1) {
@@ -120,4 +162,19 @@ func wantTraceContext(value string) string {
 		return ""
 	}
 	return "tracecontext: it is the only format of trace context that this service reads"
+}
+
+// dropUnreadable takes the entries out of OTEL_RESOURCE_ATTRIBUTES that can't be read, and says whether there were any.
+// OpenTelemetry would keep some of them as they are, and report others with a part of their text.
+func dropUnreadable() (dropped bool) {
+	const name = "OTEL_RESOURCE_ATTRIBUTES"
+	attributes, good := os.Getenv(name), []string{}
+	for entry := range strings.SplitSeq(attributes, ",") {
+		key, value, found := strings.Cut(entry, "=")
+		if _, err := url.PathUnescape(value); err == nil && found && strings.TrimSpace(key) != "" {
+			good = append(good, entry)
+		}
+	}
+	readable := strings.Join(good, ",")
+	return readable != attributes && os.Setenv(name, readable) == nil
 }

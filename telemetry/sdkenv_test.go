@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -30,6 +31,8 @@ func TestVariablesOfTheSDK(t *testing.T) {
 		{"OTEL_EXPORTER_OTLP_HEADERS=hidden", "OTEL_EXPORTER_OTLP_HEADERS: want headers such as"},
 		{"OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20x,", "OTEL_EXPORTER_OTLP_HEADERS: want headers such as"},
 		{"OTEL_EXPORTER_OTLP_TRACES_HEADERS=a=hidden%zz", "OTEL_EXPORTER_OTLP_TRACES_HEADERS: want headers such as"},
+		{"OTEL_EXPORTER_OTLP_HEADERS=x/y=hidden", "OTEL_EXPORTER_OTLP_HEADERS: want headers such as"},
+		{"OTEL_EXPORTER_OTLP_HEADERS=authorization=hidden%0A", "OTEL_EXPORTER_OTLP_HEADERS: want headers such as"},
 		{"OTEL_EXPORTER_OTLP_HEADERS=authorization: Bearer hidden=", "OTEL_EXPORTER_OTLP_HEADERS: want headers such as"},
 		{"OTEL_EXPORTER_OTLP_TIMEOUT=5000", ""},
 		{"OTEL_EXPORTER_OTLP_TIMEOUT=5s", "OTEL_EXPORTER_OTLP_TIMEOUT: want a number of milliseconds"},
@@ -37,8 +40,19 @@ func TestVariablesOfTheSDK(t *testing.T) {
 		{"OTEL_BSP_SCHEDULE_DELAY=-1", "OTEL_BSP_SCHEDULE_DELAY: want a number of milliseconds"},
 		{"OTEL_EXPORTER_OTLP_CERTIFICATE=/hidden", "OTEL_EXPORTER_OTLP_CERTIFICATE: want a file with certificates in PEM format: there is no such file"},
 		{"OTEL_EXPORTER_OTLP_CERTIFICATE=" + empty, "OTEL_EXPORTER_OTLP_CERTIFICATE: want a file with certificates in PEM format, this one has none"},
-		{"OTEL_EXPORTER_OTLP_CLIENT_KEY=/hidden", "OTEL_EXPORTER_OTLP_CLIENT_KEY: want a file in PEM format: there is no such file"},
+		{"OTEL_EXPORTER_OTLP_CLIENT_KEY=/hidden", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY: want both, a certificate and its key"},
+		{"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE=" + empty, "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY: want both, a certificate and its key"},
+		{"OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE=" + empty + " OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY=" + empty, "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY: want both, a certificate and its key in PEM format: tls: "},
+		{"OTEL_EXPORTER_OTLP_CERTIFICATE=" + empty, "OTEL_EXPORTER_OTLP_CERTIFICATE: want an https endpoint beside it"},
+		{"OTEL_EXPORTER_OTLP_COMPRESSION=gzip", ""},
 		{"OTEL_EXPORTER_OTLP_COMPRESSION=hidden", "OTEL_EXPORTER_OTLP_COMPRESSION: want gzip or none"},
+		{"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION=GZIP", "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: want gzip or none"},
+		{"OTEL_EXPORTER_OTLP_INSECURE=hidden", "OTEL_EXPORTER_OTLP_INSECURE: want true or false"},
+		{"OTEL_BSP_EXPORT_TIMEOUT=hidden", "OTEL_BSP_EXPORT_TIMEOUT: want a number of milliseconds"},
+		{"OTEL_BSP_MAX_EXPORT_BATCH_SIZE=0", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE: want a number of spans"},
+		{"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=64 OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT=-1", ""},
+		{"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=hidden", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT: want a number such as 128"},
+		{"OTEL_LINK_ATTRIBUTE_COUNT_LIMIT=1e3", "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT: want a number such as 128"},
 		{"OTEL_TRACES_SAMPLER=parentbased_traceidratio OTEL_TRACES_SAMPLER_ARG=0.1", ""},
 		{"OTEL_TRACES_SAMPLER=traceidratio OTEL_TRACES_SAMPLER_ARG=0", ""},
 		{"OTEL_TRACES_SAMPLER=traceid_ratio", "OTEL_TRACES_SAMPLER: want always_on,"},
@@ -73,7 +87,9 @@ func TestVariablesOfTheSDK(t *testing.T) {
 
 // TestResourceAttributes: what can't be read is left out and reported, as the specification has it. The report has no value.
 func TestResourceAttributes(t *testing.T) {
-	for _, attributes := range []string{"deployment.environment=prod,", ",a=b", "hidden"} {
+	for attributes, readable := range map[string]string{
+		"deployment.environment=prod,": "deployment.environment=prod", ",a=b": "a=b", "hidden": "", "a=b,hidden=%zzhidden,c=d%20e": "a=b,c=d%20e", "=hidden": "",
+	} {
 		t.Run(attributes, func(t *testing.T) {
 			t.Setenv("OTEL_RESOURCE_ATTRIBUTES", attributes)
 			var out bytes.Buffer
@@ -86,10 +102,76 @@ func TestResourceAttributes(t *testing.T) {
 			if err := tracing.Flush(t.Context()); err != nil {
 				t.Error(err)
 			}
-			if line := out.String(); strings.Count(line, "OTEL_RESOURCE_ATTRIBUTES: entries that can't be read") != 1 || strings.Contains(line, "hidden") {
+			if line := out.String(); strings.Count(line, "\n") != 1 || !strings.Contains(line, "OTEL_RESOURCE_ATTRIBUTES: entries that can't be read") || strings.Contains(line, "hidden") {
 				t.Errorf("log %s", line)
 			}
+			if got := os.Getenv("OTEL_RESOURCE_ATTRIBUTES"); got != readable {
+				t.Errorf("OpenTelemetry reads %q, want %q", got, readable)
+			}
 		})
+	}
+}
+
+// TestEndpoints: a part of a URL that the exporter would drop without a word keeps the service from starting.
+func TestEndpoints(t *testing.T) {
+	for endpoint, want := range map[string]string{
+		"http://collector:4318": "", "https://collector/base/": "",
+		"collector:4318":                      "want a URL such as",
+		"http://collector:4318?token=hidden":  "credentials go into OTEL_EXPORTER_OTLP_HEADERS",
+		"http://user:hidden@collector:4318":   "credentials go into OTEL_EXPORTER_OTLP_HEADERS",
+		"http://collector:4318/v1/traces#hid": "credentials go into OTEL_EXPORTER_OTLP_HEADERS",
+	} {
+		for _, c := range []telemetry.Config{{Endpoint: endpoint}, {TracesEndpoint: endpoint}} {
+			c.LogClient, c.QueueSize = "full", 1
+			err := c.Validate()
+			if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) || err != nil && strings.Contains(err.Error(), "hidden") {
+				t.Errorf("%s: got %v, want %q", endpoint, err, want)
+			}
+		}
+	}
+}
+
+// TestTheSchemeDecides whether spans are encrypted, and no variable overrules it: credentials go along with them.
+func TestTheSchemeDecides(t *testing.T) {
+	for _, protocol := range []string{"http/protobuf", "grpc"} {
+		for scheme, want := range map[string]byte{"http": 'P', "https": 0x16} { // POST or gRPC's PRI, and a TLS handshake
+			t.Run(protocol+" "+scheme, func(t *testing.T) {
+				listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer listener.Close()
+				first := make(chan byte, 1)
+				go func() {
+					conn, err := listener.Accept()
+					if err != nil {
+						return
+					}
+					defer conn.Close()
+					got := make([]byte, 1)
+					_, _ = conn.Read(got)
+					first <- got[0]
+				}()
+				endpoint := scheme + "://" + listener.Addr().String()
+				t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+				t.Setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1000")
+				t.Setenv("OTEL_EXPORTER_OTLP_INSECURE", strconv.FormatBool(scheme == "https"))
+				m := telemetry.NewMetrics(prometheus.NewRegistry(), telemetry.Build{})
+				config := telemetry.Config{Endpoint: endpoint, Protocol: protocol, QueueSize: 10}
+				tracing, err := telemetry.NewTracing(t.Context(), config, telemetry.Build{}, m, new(telemetry.Log))
+				if err != nil {
+					t.Fatal(err)
+				}
+				requests := telemetry.NewRequests(m, tracing, new(telemetry.Log))
+				rec := &telemetry.Record{Request: httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil), Route: "/", Status: 200}
+				requests.Begin(rec)
+				requests.End(rec)
+				_ = tracing.Flush(t.Context())
+				if got := <-first; got != want {
+					t.Errorf("the first byte is %q, want %q", got, want)
+				}
+			})
+		}
 	}
 }
 

@@ -1,8 +1,6 @@
 package telemetry
 
 import (
-	"strings"
-
 	"github.com/go-logr/logr"
 	"go.opentelemetry.io/otel"
 )
@@ -12,9 +10,7 @@ import (
 func useLog(log *Log) {
 	otel.SetLogger(logr.New(sdkLog{log}))
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
-		if !strings.Contains(err.Error(), "missing value") { // NewTracing has said so, without the entries' text
-			log.Warn().Err(err).Msg("telemetry")
-		}
+		log.Warn().Err(err).Msg("telemetry")
 	}))
 }
 

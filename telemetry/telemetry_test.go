@@ -419,16 +419,55 @@ func TestSpansAreShort(t *testing.T) {
 	}
 }
 
+// TestCollectorThatRefuses: what it does not take is counted. The log has the beginning of what it says, without the
+// credentials that it may quote.
 func TestCollectorThatRefuses(t *testing.T) {
-	collector(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) })
-	m, registry := newMetrics(t)
-	tracing := newTracing(t, m, 10)
-	if _, err := telemetry.Trace(newSigner(t), tracing).Validate(inRequest(t, m, tracing), request(valid)); err != nil {
-		t.Fatal(err)
+	partly := func(rejected byte) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { // a message with partial_success{rejected_spans, error_message}
+			w.Header().Set("Content-Type", "application/x-protobuf")
+			_, _ = w.Write([]byte{10, 8, 8, rejected, 18, 4, 'o', 'd', 'd', '\n'})
+		}
 	}
-	_ = tracing.Flush(t.Context())
-	if text := scrape(t, registry); !strings.Contains(text, `videosdk_trace_spans_total{result="failed"} 1`) {
-		t.Errorf("not one span failed:\n%s", lines(text, "videosdk_trace_spans_total"))
+	for _, c := range []struct {
+		name             string
+		answer           http.HandlerFunc
+		exported, failed int
+		said             string
+	}{
+		{"nothing is taken", func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, "I got "+r.Header.Get("Authorization")+strings.Repeat(" and more", 1000))
+		}, 0, 2, "I got Bearer … and more"},
+		{"one is not taken", partly(1), 1, 1, "OTLP partial success: odd"},
+		{"all are taken, with a warning", partly(0), 2, 0, "OTLP partial success: odd"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			collector(t, c.answer)
+			t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20hidden-token")
+			m, registry := newMetrics(t)
+			var out bytes.Buffer
+			log := telemetry.NewLog(telemetry.Config{LogFormat: "json"}, &out, nil)
+			config := telemetry.Config{Endpoint: os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), Protocol: "http/protobuf", QueueSize: 10}
+			tracing, err := telemetry.NewTracing(t.Context(), config, telemetry.Build{}, m, log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if _, err := telemetry.Trace(newSigner(t), tracing).Validate(inRequest(t, m, tracing), request(valid)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_ = tracing.Flush(t.Context())
+			text := scrape(t, registry)
+			for result, n := range map[string]int{"exported": c.exported, "failed": c.failed, "dropped": 0} {
+				if !strings.Contains(text, fmt.Sprintf("videosdk_trace_spans_total{result=%q} %d\n", result, n)) {
+					t.Errorf("want %d %s:\n%s", n, result, lines(text, "videosdk_trace_spans_total"))
+				}
+			}
+			if line := out.String(); !strings.Contains(line, c.said) || strings.Contains(line, "hidden") || len(line) > 1000 {
+				t.Errorf("log %s", line)
+			}
+		})
 	}
 }
 

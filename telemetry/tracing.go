@@ -2,7 +2,10 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -33,36 +36,29 @@ func NewTracing(ctx context.Context, c Config, b Build, m *Metrics, log *Log) (*
 	if err != nil {
 		return nil, fmt.Errorf("tracing: %w", err)
 	}
+	if dropUnreadable() {
+		log.Warn().Msg("OTEL_RESOURCE_ATTRIBUTES: entries that can't be read are left out; want key=value with commas between")
+	}
 	// the environment's attributes come last, and so win
 	about, err := resource.New(ctx,
 		resource.WithAttributes(semconv.ServiceName(serviceName), semconv.ServiceVersion(b.Version)),
 		resource.WithTelemetrySDK(), resource.WithHost(), resource.WithFromEnv())
-	if err != nil { // as the specification has it, what can't be read is left out and the rest counts
-		log.Warn().Msg("OTEL_RESOURCE_ATTRIBUTES: entries that can't be read are left out; want key=value with commas between")
+	if err != nil { // the rest counts
+		log.Warn().Err(err).Msg("telemetry")
 	}
 	queue := &queue{limit: int64(c.QueueSize), metrics: m}
-	queue.SpanProcessor = sdk.NewBatchSpanProcessor(counting{exporter, queue}, sdk.WithMaxQueueSize(int(c.QueueSize)))
+	queue.SpanProcessor = sdk.NewBatchSpanProcessor(counting{exporter, queue, headerWords()}, sdk.WithMaxQueueSize(int(c.QueueSize)))
 	provider := sdk.NewTracerProvider(sdk.WithResource(about), sdk.WithSpanProcessor(queue))
 	return &Tracing{provider.Tracer(serviceName, trace.WithInstrumentationVersion(b.Version)), provider}, nil
 }
 
-// client speaks the protocol of the configuration. Where no endpoint is set it is the one that the specification names;
-// Go's exporter would take https.
+// client sends spans to the endpoint by the protocol of the configuration. The endpoint is handed over, because the
+// exporter would choose https where none is set, and would let OTEL_EXPORTER_OTLP_INSECURE overrule an https endpoint.
 func (c *Config) client() otlptrace.Client {
-	protocol, local := c.Protocol, c.Endpoint == "" && c.TracesEndpoint == ""
-	if c.TracesProtocol != "" {
-		protocol = c.TracesProtocol
+	if c.protocol() == protocolGRPC {
+		return otlptracegrpc.NewClient(otlptracegrpc.WithEndpointURL(c.endpoint()))
 	}
-	switch {
-	case protocol == protocolGRPC && local:
-		return otlptracegrpc.NewClient(otlptracegrpc.WithEndpointURL("http://localhost:4317"))
-	case protocol == protocolGRPC:
-		return otlptracegrpc.NewClient()
-	case local:
-		return otlptracehttp.NewClient(otlptracehttp.WithEndpointURL("http://localhost:4318/v1/traces"))
-	default:
-		return otlptracehttp.NewClient()
-	}
+	return otlptracehttp.NewClient(otlptracehttp.WithEndpointURL(c.endpoint()))
 }
 
 // Flush sends what waits and stops. Its error says that spans were lost.
@@ -103,31 +99,40 @@ func (q *queue) OnEnd(s sdk.ReadOnlySpan) {
 // counting counts what leaves the queue.
 type counting struct {
 	sdk.SpanExporter
-	queue *queue
+	queue   *queue
+	secrets []string // which a collector may quote
 }
 
+// rejected is how many spans of a batch a collector did not take, although it took the others.
+var rejected = regexp.MustCompile(`OTLP partial success: (?s:.*)\((\d+) spans rejected\)$`)
+
 func (c counting) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
-	err := inWords(c.SpanExporter.ExportSpans(ctx, spans))
-	result := resultExported
+	failed, err := 0, c.SpanExporter.ExportSpans(ctx, spans)
 	if err != nil {
-		result = resultFailed
+		failed = len(spans)
+		if partial := rejected.FindStringSubmatch(err.Error()); partial != nil {
+			n, _ := strconv.Atoi(partial[1])
+			failed = min(n, len(spans))
+		}
+		err = errors.New(c.inWords(err.Error()))
 	}
-	c.queue.metrics.spans[result].Add(float64(len(spans)))
+	c.queue.metrics.spans[resultFailed].Add(float64(failed))
+	c.queue.metrics.spans[resultExported].Add(float64(len(spans) - failed))
 	c.queue.waiting.Add(-int64(len(spans)))
 	return err
 }
 
 // inWords explains errors that name neither cause nor remedy. Each protocol has its own port, and a client that asks on
-// the wrong one can't read the answer.
-func inWords(err error) error {
+// the wrong one can't read the answer. Of what a collector answers, it keeps a part.
+func (c counting) inWords(said string) string {
 	switch {
-	case err == nil:
-		return nil
-	case strings.Contains(err.Error(), "malformed HTTP response"):
-		return fmt.Errorf("the collector speaks gRPC on this port: set OTEL_EXPORTER_OTLP_PROTOCOL=grpc, or take its port for HTTP, usually 4318: %.80q", err.Error())
-	case strings.Contains(err.Error(), "error reading server preface"):
-		return fmt.Errorf("the collector does not speak gRPC on this port: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or take its port for gRPC, usually 4317: %.80q", err.Error())
-	default:
-		return err
+	case strings.Contains(said, "malformed HTTP response"):
+		return fmt.Sprintf("the collector speaks gRPC on this port: set OTEL_EXPORTER_OTLP_PROTOCOL=grpc, or take its port for HTTP, usually 4318: %.80q", said)
+	case strings.Contains(said, "error reading server preface"):
+		return fmt.Sprintf("the collector does not speak gRPC on this port: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or take its port for gRPC, usually 4317: %.80q", said)
 	}
+	for _, secret := range c.secrets {
+		said = strings.ReplaceAll(said, secret, "…")
+	}
+	return clip(said, 500)
 }
