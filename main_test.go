@@ -305,6 +305,19 @@ func TestTokenFromAnEndpoint(t *testing.T) {
 	if want := redirect.URL + " redirects to " + s.URL + "/token, which turned the POST into a GET"; code != 1 || !strings.Contains(stderr, want) {
 		t.Errorf("a redirect: exit code %d: %s, want %s", code, stderr, want)
 	}
+	host := strings.TrimPrefix(s.URL, "http://")
+	for args, want := range map[string]string{
+		"http://user:hidden@" + host + "/?key=hidden":  s.URL + "/ answers 405",
+		"http://user:hidden@127.0.0.1:1/?key=hidden":   "http://127.0.0.1:1/: dial tcp",
+		"http://user:hidden%zz@" + host:                "--from: want a URL such as",
+		s.URL + "/token --bearer-file /nowhere/hidden": "--bearer-file: there is no such file",
+		redirect.URL + "/?key=hidden":                  redirect.URL + "/ redirects to " + s.URL + "/token, ",
+	} {
+		from := append([]string{"token", "--session-name", "a", "--role", "0", "--from"}, strings.Fields(args)...)
+		if _, stderr, code := run(t, command(t, credentials(), from...)); code != 1 || !strings.Contains(stderr, want) || strings.Contains(stderr, "hidden") {
+			t.Errorf("%s: exit code %d: %s, want %s", args, code, stderr, want)
+		}
+	}
 }
 
 // TestRotation: new credential files are used without a restart.
