@@ -29,7 +29,7 @@ func (*methodError) Error() string { return "this path has no such method" }
 func explainInvalid(_ limits, err error, _ http.Header) []fault {
 	if invalid, ok := errors.AsType[*signer.ValidationError](err); ok {
 		suffix := ""
-		if unread, ok := errors.AsType[*unreadError](err); ok {
+		if unread, ok := errors.AsType[*unreadError](err); ok && unread.why != "" {
 			suffix = ": " + unread.why
 		}
 		var faults []fault
@@ -145,14 +145,14 @@ func explainTooLarge(l limits, err error, _ http.Header) []fault {
 	return nil
 }
 
-func explainUnsupported(_ limits, err error, _ http.Header) []fault {
-	switch {
-	case errors.Is(err, errEncoding):
-		return one("Content-Encoding", "must be identity: send the body uncompressed")
-	case errors.Is(err, errCharset):
-		return one("Content-Type", "must have charset utf-8, or none")
+// always explains an error that has the same words wherever it happens.
+func always(known error, property, reason string) func(limits, error, http.Header) []fault {
+	return func(_ limits, err error, _ http.Header) []fault {
+		if errors.Is(err, known) {
+			return one(property, reason)
+		}
+		return nil
 	}
-	return nil
 }
 
 func explainTooMany(_ limits, err error, header http.Header) []fault {
@@ -174,20 +174,6 @@ func explainNoKeys(_ limits, err error, header http.Header) []fault {
 		return nil
 	}
 	return one("server", "has no key set to verify tokens with yet: see its log")
-}
-
-func explainDraining(_ limits, err error, _ http.Header) []fault {
-	if errors.Is(err, errDraining) {
-		return one("server", "is shutting down")
-	}
-	return nil
-}
-
-func explainOrigin(_ limits, err error, _ http.Header) []fault {
-	if errors.Is(err, errForbiddenOrigin) {
-		return one("Origin", "must be in CORS_ALLOWED_ORIGINS: pages of this origin can't read answers")
-	}
-	return nil
 }
 
 func explainNothingHere(l limits, err error, _ http.Header) []fault {

@@ -31,27 +31,38 @@ type access struct {
 	limited bool
 }
 
-// failures lists every failure, in the order of the API's description. An error that no row explains is answered with 500.
+// failures lists every failure, in the order of the API's description. An error that no row explains is answered with
+// 500.
 var failures = []failure{
-	{400, "A rule is broken, or the body is not a JSON object", nil, []error{exampleInvalid(), &malformedError{"must be a JSON object"}}, explainInvalid},
-	{401, "The caller is not authenticated; WWW-Authenticate says why", func(a access) bool { return !a.Open() }, []error{&guard.RefusalError{Reason: guard.Missing}}, explainUnauthenticated},
-	{403, "The policy denied it, the caller has no name that can be in a token, or a page of another site sent it", func(a access) bool { return a.Denies() || a.ByCookie() }, []error{&guard.RefusalError{Reason: guard.PolicyDenied}}, explainDenied},
+	{400, "A rule is broken, or the body is not a JSON object", nil,
+		[]error{exampleInvalid(), &malformedError{"must be a JSON object"}}, explainInvalid},
+	{401, "The caller is not authenticated; WWW-Authenticate says why", func(a access) bool { return !a.Open() },
+		[]error{&guard.RefusalError{Reason: guard.Missing}}, explainUnauthenticated},
+	{403, "The policy denied it, the caller has no name that can be in a token, or a page of another site sent it",
+		func(a access) bool { return a.Denies() || a.ByCookie() },
+		[]error{&guard.RefusalError{Reason: guard.PolicyDenied}}, explainDenied},
 	{408, "The body took longer than 10 s to arrive", nil, []error{&bodyError{os.ErrDeadlineExceeded}}, explainSlow},
 	{413, "The body is too large", nil, []error{&bodyError{&http.MaxBytesError{}}}, explainTooLarge},
-	{415, "A charset other than UTF-8, or a compressed body", nil, []error{errCharset, errEncoding}, explainUnsupported},
-	{429, "The caller asks too often; Retry-After says how many seconds to wait", func(a access) bool { return a.limited }, []error{&rateError{&refusedForRate, time.Second}}, explainTooMany},
+	{415, "A charset other than UTF-8, or a compressed body", nil, []error{errCharset, errEncoding},
+		always(errCharset, "Content-Type", "must have charset utf-8, or none")},
+	{415, "", nil, nil, always(errEncoding, "Content-Encoding", "must be identity: send the body uncompressed")},
+	{429, "The caller asks too often; Retry-After says how many seconds to wait", func(a access) bool { return a.limited },
+		[]error{&rateError{&refusedForRate, time.Second}}, explainTooMany},
 	{500, "The endpoint's mistake: its log has the X-Request-Id", nil, []error{errors.New("any other")}, nil},
-	{503, "The provider's keys were not fetched yet", func(a access) bool { return slices.Contains(a.Methods(), guard.JWT) }, []error{&guard.RefusalError{Reason: guard.KeysUnavailable}}, explainNoKeys},
-	{503, "", nil, []error{errDraining}, explainDraining},
-	{403, "", nil, []error{errForbiddenOrigin}, explainOrigin},
-	{404, "", nil, []error{errNothingHere}, explainNothingHere},
-	{405, "", nil, []error{&methodError{"OPTIONS, GET, HEAD"}}, explainMethod},
+	{503, "The provider's keys were not fetched yet",
+		func(a access) bool { return slices.Contains(a.Methods(), guard.JWT) },
+		[]error{&guard.RefusalError{Reason: guard.KeysUnavailable}}, explainNoKeys},
+	{503, "", nil, nil, always(errDraining, "server", "is shutting down")},
+	{403, "", nil, nil, always(errForbiddenOrigin, "Origin",
+		"must be in CORS_ALLOWED_ORIGINS: pages of this origin can't read answers")},
+	{404, "", nil, nil, explainNothingHere},
+	{405, "", nil, nil, explainMethod},
 	unread(400), unread(408), unread(417), unread(431), unread(501), unread(505),
 }
 
 // unread is the failure of requests that net/http can't read, for one status.
 func unread(status int) failure {
-	return failure{status, "", nil, []error{&protocolError{status: status}}, explainProtocol(status)}
+	return failure{status, "", nil, nil, explainProtocol(status)}
 }
 
 // tokenFailures are the statuses with which a POST for a token can fail.
@@ -82,7 +93,8 @@ func exampleInvalid() error {
 	missing := &signer.ValidationError{}
 	for _, p := range signer.Properties() {
 		if p.Required {
-			missing.Violations = append(missing.Violations, signer.Violation{Property: p.Name, Reason: "must be " + p.Expects() + ", got nothing"})
+			reason := "must be " + p.Expects() + ", got nothing"
+			missing.Violations = append(missing.Violations, signer.Violation{Property: p.Name, Reason: reason})
 		}
 	}
 	return missing

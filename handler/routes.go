@@ -57,9 +57,14 @@ func newTable(tokenPath string, playground, metrics bool, a answers) table {
 	if metrics {
 		t = append(t, &route{methods: read, path: metricsPath, admin: true, statuses: found[:1], answer: a.metrics})
 	}
-	for _, path := range slices.Compact(t.paths()) {
-		o := &route{methods: []string{http.MethodOptions}, path: path, admin: t.at(path).admin, answer: allowed(t.allow(path))}
-		if path == tokenPath {
+	for _, r := range t.served() {
+		if t.at(r.path) != r {
+			continue // the first route on the path stands for all of them
+		}
+		o := &route{
+			methods: []string{http.MethodOptions}, path: r.path, admin: r.admin, answer: allowed(t.allow(r.path)),
+		}
+		if r.path == tokenPath {
 			o.statuses = []int{http.StatusNoContent, http.StatusForbidden}
 		}
 		t = append(t, o)
@@ -89,15 +94,6 @@ func (t table) split() (public, admin table) {
 		}
 	}
 	return public, admin
-}
-
-func (t table) paths() []string {
-	var paths []string
-	for _, r := range t.served() {
-		paths = append(paths, r.path)
-	}
-	slices.Sort(paths)
-	return paths
 }
 
 // at is the first route on that path; nil where there is none.

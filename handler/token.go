@@ -2,7 +2,6 @@ package handler
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -47,7 +46,7 @@ func (t *tokens) answer(x *exchange) (err error) {
 	ctx := x.Request.Context()
 	grant, err := t.guard.Grant(ctx, t.signer, x.Caller, request)
 	if err != nil {
-		return explainUnread(err, unread)
+		return &unreadError{err, unread}
 	}
 	token, err := t.signer.Sign(ctx, grant)
 	if err != nil {
@@ -84,21 +83,13 @@ func sendToken(x *exchange, jwt string, misnamed []signer.Misnamed) {
 	_, _ = x.Write(buffer.Bytes()) // when it fails, the client is gone
 }
 
-// unreadError is a validation error of a body that was not read, or says nothing.
+// unreadError is an error of a body that was not read, or says nothing; why is empty for every other body.
 type unreadError struct {
 	error
 	why string
 }
 
 func (e *unreadError) Unwrap() error { return e.error }
-
-// explainUnread adds to a validation error why nothing was found in the body.
-func explainUnread(err error, unread string) error {
-	if _, invalid := errors.AsType[*signer.ValidationError](err); invalid && unread != "" {
-		return &unreadError{err, unread}
-	}
-	return err
-}
 
 // bodyError is a body that did not arrive, which is the client's or its network's doing.
 type bodyError struct{ error }

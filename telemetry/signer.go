@@ -16,15 +16,13 @@ import (
 func Count(next signer.Signer, m *Metrics) signer.Signer { return counted{next, m} }
 
 type counted struct {
-	next signer.Signer
-	m    *Metrics
+	signer.Signer
+	m *Metrics
 }
-
-func (c counted) Properties() []signer.Property { return c.next.Properties() }
 
 func (c counted) Validate(ctx context.Context, r *signer.Request) (*signer.Grant, error) {
 	start := time.Now()
-	grant, err := c.next.Validate(ctx, r)
+	grant, err := c.Signer.Validate(ctx, r)
 	c.m.validationDuration.Observe(time.Since(start).Seconds())
 	if err == nil {
 		c.m.validations[resultValid].Inc()
@@ -49,7 +47,7 @@ func (c counted) countMisnamed(names []signer.Misnamed) {
 
 func (c counted) Sign(ctx context.Context, g *signer.Grant) (signer.Token, error) {
 	start := time.Now()
-	token, err := c.next.Sign(ctx, g)
+	token, err := c.Signer.Sign(ctx, g)
 	c.m.signingDuration.Observe(time.Since(start).Seconds())
 	if err != nil {
 		c.m.signatures[resultError].Inc()
@@ -69,7 +67,7 @@ func Trace(next signer.Signer, t *Tracing) signer.Signer {
 }
 
 type spanned struct {
-	next   signer.Signer
+	signer.Signer
 	tracer trace.Tracer
 }
 
@@ -84,15 +82,13 @@ const (
 // asked.
 func sampled(ctx context.Context) bool { return trace.SpanFromContext(ctx).IsRecording() }
 
-func (s spanned) Properties() []signer.Property { return s.next.Properties() }
-
 func (s spanned) Validate(ctx context.Context, r *signer.Request) (*signer.Grant, error) {
 	if !sampled(ctx) {
-		return s.next.Validate(ctx, r)
+		return s.Signer.Validate(ctx, r)
 	}
 	ctx, span := s.tracer.Start(ctx, "token.validate")
 	defer span.End()
-	grant, err := s.next.Validate(ctx, r)
+	grant, err := s.Signer.Validate(ctx, r)
 	// a client's mistake is not an error of the server, so the span's status stays unset
 	if invalid, ok := errors.AsType[*signer.ValidationError](err); ok {
 		rules := make([]string, len(invalid.Violations))
@@ -106,11 +102,11 @@ func (s spanned) Validate(ctx context.Context, r *signer.Request) (*signer.Grant
 
 func (s spanned) Sign(ctx context.Context, g *signer.Grant) (signer.Token, error) {
 	if !sampled(ctx) {
-		return s.next.Sign(ctx, g)
+		return s.Signer.Sign(ctx, g)
 	}
 	ctx, span := s.tracer.Start(ctx, "token.sign")
 	defer span.End()
-	token, err := s.next.Sign(ctx, g)
+	token, err := s.Signer.Sign(ctx, g)
 	if err != nil {
 		span.RecordError(err)
 		span.SetStatus(codes.Error, "token not signed")
