@@ -19,8 +19,10 @@ func policy(ctx context.Context, args []string) error {
 	}
 	flags := withUsage(flag.NewFlagSet("policy", flag.ContinueOnError), policyUsage)
 	method := flags.String("method", guard.JWT.Name, "how the caller is known: jwt, api_key, proxy or none")
-	subject := flags.String("subject", "", "the caller's name: the token's sub, the name of the API key, or the proxy's user")
-	claims := flags.String("claims", "", "the claims of the caller's token, as a JSON object; its sub and --subject are the same thing")
+	subject := flags.String("subject", "",
+		"the caller's name: the token's sub, the name of the API key, or the proxy's user")
+	claims := flags.String("claims", "",
+		"the claims of the caller's token, as a JSON object; its sub and --subject are the same thing")
 	properties := requestFlags(flags)
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -71,7 +73,9 @@ func exampleCaller(method, subject, claims string) (*guard.Caller, error) {
 }
 
 // explain says why the example gets no token, and which parts of the policy are false for it.
-func explain(ctx context.Context, rules *guard.Rules, s signer.Signer, caller *guard.Caller, request *signer.Request, err error) error {
+func explain(
+	ctx context.Context, rules *guard.Rules, s signer.Signer, caller *guard.Caller, request *signer.Request, err error,
+) error {
 	if invalid, ok := errors.AsType[*signer.ValidationError](err); ok {
 		return fmt.Errorf("policy: the request is invalid, whoever makes it: %w", invalid)
 	}

@@ -48,7 +48,8 @@ func policyTest(ctx context.Context, args []string) error {
 			return fmt.Errorf("policy test: document %d %q: %w", i+1, suite.Name, err)
 		}
 		if !rules.HasPolicy() {
-			return fmt.Errorf("policy test: document %d %q has no policy; add one, or set AUTH_POLICY or AUTH_POLICY_FILE", i+1, suite.Name)
+			return fmt.Errorf("policy test: document %d %q has no policy; add one, or set AUTH_POLICY or AUTH_POLICY_FILE",
+				i+1, suite.Name)
 		}
 		failures := suite.Run(ctx, rules, tokens)
 		for _, failure := range failures {

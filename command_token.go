@@ -100,7 +100,8 @@ func inspect(jwt string, c signer.Credentials) error {
 	fmt.Println(string(out))
 	printWarnings(seen.Warnings)
 	if c == (signer.Credentials{}) {
-		fmt.Fprintln(os.Stderr, "The signature was not checked: set ZOOM_VIDEO_SDK_KEY and ZOOM_VIDEO_SDK_SECRET to those of your app.")
+		fmt.Fprintln(os.Stderr, "The signature was not checked: set ZOOM_VIDEO_SDK_KEY and ZOOM_VIDEO_SDK_SECRET to "+
+			"those of your app.")
 	}
 	if len(seen.Refused) > 0 {
 		return errors.New("token: Zoom would refuse it:\n  " + strings.Join(seen.Refused, "\n  "))

@@ -49,7 +49,8 @@ func requestToken(ctx context.Context, from, bearerFile string, properties map[s
 		return "", fmt.Errorf("%s: %w", shown(request.URL), err)
 	}
 	if asked := answer.Request; asked.Method != http.MethodPost {
-		return "", fmt.Errorf("%s redirects to %s, which turned the POST into a GET: use that address", shown(request.URL), shown(asked.URL))
+		return "", fmt.Errorf("%s redirects to %s, which turned the POST into a GET: use that address",
+			shown(request.URL), shown(asked.URL))
 	}
 	var token struct{ Signature string }
 	if answer.StatusCode != http.StatusOK || json.Unmarshal(content, &token) != nil || token.Signature == "" {

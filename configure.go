@@ -46,7 +46,8 @@ func readCredentials(c *signer.Config) (signer.Credentials, []string, error) {
 	}
 	var warnings []string
 	for _, name := range credentials.Placeholders() {
-		warnings = append(warnings, "the Video SDK "+name+" looks like the placeholder of an example; Zoom refuses every token until it is your app's own")
+		warnings = append(warnings, "the Video SDK "+name+" looks like the placeholder of an example; "+
+			"Zoom refuses every token until it is your app's own")
 	}
 	return credentials, warnings, nil
 }

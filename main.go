@@ -42,7 +42,8 @@ func report(args []string, err error) {
 		fmt.Fprintln(os.Stderr, "videosdk-auth-endpoint:", err)
 		return
 	}
-	telemetry.NewLog(telemetry.Config{LogFormat: "json"}, os.Stderr, nil).Error().Err(err).Msg("videosdk-auth-endpoint ends")
+	log := telemetry.NewLog(telemetry.Config{LogFormat: "json"}, os.Stderr, nil)
+	log.Error().Err(err).Msg("videosdk-auth-endpoint ends")
 }
 
 func run(ctx context.Context, args []string) error {
@@ -100,7 +101,8 @@ func serve(ctx context.Context) error {
 	}
 	tokens := signer.New(c.signer, c.credentials, time.Now)
 	observed := telemetry.Trace(telemetry.Count(tokens, o.metrics), o.tracing)
-	h := handler.New(c.http, c.guard, observed, telemetry.NewRequests(o.metrics, o.tracing, o.log), telemetry.Handler(o.registry), o.log)
+	requests := telemetry.NewRequests(o.metrics, o.tracing, o.log)
+	h := handler.New(c.http, c.guard, observed, requests, telemetry.Handler(o.registry), o.log)
 	warn(o.log, c)
 	watch(ctx, c, tokens, o)
 	go ignore(hangups, o.log)
@@ -113,10 +115,12 @@ func serve(ctx context.Context) error {
 	return o.stop(context.WithoutCancel(ctx), server.Run(ctx, signals))
 }
 
-// ignore keeps SIGHUP from ending the service. It comes from a terminal that is closed, from systemctl reload and from Nomad.
+// ignore keeps SIGHUP from ending the service. It comes from a terminal that is closed, from systemctl reload and from
+// Nomad.
 func ignore(hangups <-chan os.Signal, log *telemetry.Log) {
 	for range hangups {
-		log.Info().Msgf("SIGHUP does nothing: the files of credentials, API keys and the policy are read every %v anyway; restart the service to change the rest", watchInterval)
+		log.Info().Msgf("SIGHUP does nothing: the files of credentials, API keys and the policy are read every %v anyway; "+
+			"restart the service to change the rest", watchInterval)
 	}
 }
 
@@ -131,7 +135,8 @@ func warn(log *telemetry.Log, c config) {
 		if c.guard.HasPolicy() {
 			scope = "any token that the policy allows, under any name"
 		}
-		log.Warn().Msg("open: everybody who reaches this endpoint can get " + scope + "; before it is public, set AUTH_ISSUER, AUTH_API_KEYS_FILE or AUTH_PROXY_HEADER")
+		log.Warn().Msg("open: everybody who reaches this endpoint can get " + scope +
+			"; before it is public, set AUTH_ISSUER, AUTH_API_KEYS_FILE or AUTH_PROXY_HEADER")
 	}
 	if !c.guard.HasPolicy() && slices.ContainsFunc(c.guard.Methods(), func(m *guard.Method) bool { return m.Person }) {
 		log.Warn().Msg("no policy: every user who is signed in can get any token and be host; set AUTH_POLICY")
@@ -140,7 +145,8 @@ func warn(log *telemetry.Log, c config) {
 		log.Warn().Msg(warning)
 	}
 	if c.http.RateLimit > 0 && !c.guard.Open() && len(c.guard.Trusted()) == 0 {
-		log.Info().Msg("RATE_LIMIT: refused credentials count against the address that connects. Behind a proxy set TRUSTED_PROXIES, or one client's wrong tokens keep all others out.")
+		log.Info().Msg("RATE_LIMIT: refused credentials count against the address that connects. Behind a proxy set " +
+			"TRUSTED_PROXIES, or one client's wrong tokens keep all others out.")
 	}
 	if c.http.Playground {
 		log.Info().Msg("playground: GET / serves a page to try requests on; the tokens that it shows are real")
@@ -190,8 +196,8 @@ func within(ctx context.Context, limit time.Duration, f func(context.Context) er
 	return f(ctx)
 }
 
-// gcPercent trades memory that the service hardly uses (16 MiB of heap before the first collection) for time: its garbage
-// is small and dies young. GOGC takes precedence, and GOMEMLIMIT bounds the memory.
+// gcPercent trades memory that the service hardly uses (16 MiB of heap before the first collection) for time: its
+// garbage is small and dies young. GOGC takes precedence, and GOMEMLIMIT bounds the memory.
 const gcPercent = 400
 
 // flushTimeout is how long the collector may take for the last spans, and linesTimeout how long standard output may

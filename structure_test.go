@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // serviceFiles parses the service's own code, tests aside, by folder.
@@ -121,6 +122,29 @@ func TestSizes(t *testing.T) {
 				}
 				if lines := files.Position(f.End()).Line - files.Position(f.Pos()).Line + 1; lines > 50 {
 					t.Errorf("%s: %s has %d lines; want 50 at most", files.Position(f.Pos()), f.Name.Name, lines)
+				}
+			}
+		}
+	}
+}
+
+// TestWidth: code and comments fit beside one another on a screen. Only the tags of a configuration may be longer, as a
+// tag can't be wrapped.
+func TestWidth(t *testing.T) {
+	files, folders := serviceFiles(t)
+	for _, folder := range folders {
+		for _, file := range folder {
+			name := files.File(file.Pos()).Name()
+			content, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			number := 0
+			for line := range strings.Lines(string(content)) {
+				number++
+				length := utf8.RuneCountInString(strings.TrimRight(line, "\r\n"))
+				if length > 120 && !strings.Contains(line, `envconfig:"`) {
+					t.Errorf("%s:%d has %d characters; want 120 at most", name, number, length)
 				}
 			}
 		}

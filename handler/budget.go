@@ -13,7 +13,8 @@ import (
 // connections at once, each of which had sent its part and waited: live heap and stacks, divided by the number of
 // connections.
 const (
-	// openCost is an open connection: 18.5 KiB were measured, of which 8 KiB are the stack and 8 KiB net/http's two buffers.
+	// openCost is an open connection: 18.5 KiB were measured, of which 8 KiB are the stack and 8 KiB net/http's two
+	// buffers.
 	openCost = 20 << 10
 	// requestCost is what a request under way takes beside its bytes: 6 to 8 KiB were measured.
 	requestCost = 8 << 10
@@ -25,8 +26,8 @@ const (
 	shortLine = 5
 	// shortCost is the most that a connection with a usual request costs, such as one of 4 KiB in 40 lines.
 	shortCost = 40 << 10
-	// closingCost is a connection that was answered before everything had arrived: what its client goes on sending fills
-	// the kernel's buffer, 64 KiB at first, until the connection is closed half a second later.
+	// closingCost is a connection that was answered before everything had arrived: what its client goes on sending
+	// fills the kernel's buffer, 64 KiB at first, until the connection is closed half a second later.
 	closingCost = 84 << 10
 )
 

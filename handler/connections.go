@@ -109,8 +109,8 @@ func (n *connection) Write(p []byte) (int, error) {
 	return n.Conn.Write(p) //nolint:wrapcheck // net.Conn's contract
 }
 
-// CloseWrite is called by net/http when it has answered a request that it did not read to its end. It then gives the client
-// half a second to take the answer, for which there may be no room.
+// CloseWrite is called by net/http when it has answered a request that it did not read to its end. It then gives the
+// client half a second to take the answer, for which there may be no room.
 func (n *connection) CloseWrite() error {
 	n.account.closing()
 	if tcp, ok := n.Conn.(*net.TCPConn); ok {

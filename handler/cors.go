@@ -27,8 +27,8 @@ var (
 var errForbiddenOrigin = errors.New("the origin is not in CORS_ALLOWED_ORIGINS")
 
 // open lets web pages of the allowed origins read every answer, errors included, and reports a preflight. As in the
-// sample, * is said to requests without an Origin too, and every OPTIONS is a preflight: a page can then read the 404 or
-// 405 that it gets for its mistake. Forbidden is the origin of a page whose browser will hide the answer from it.
+// sample, * is said to requests without an Origin too, and every OPTIONS is a preflight: a page can then read the 404
+// or 405 that it gets for its mistake. Forbidden is the origin of a page whose browser will hide the answer from it.
 func (c *crossOrigin) open(r *http.Request, header http.Header) (preflight bool, forbidden string) {
 	origin := r.Header.Get("Origin")
 	if c.origins.all {
@@ -68,8 +68,9 @@ func sameOrigin(r *http.Request, origin string) bool {
 // errCrossOrigin is a request that a page of another site made its visitor's browser send, with the visitor's cookie.
 var errCrossOrigin = &guard.RefusalError{Reason: guard.CrossOrigin}
 
-// check refuses a request that is known by a cookie and comes from a page that CORS_ALLOWED_ORIGINS does not list. Any site
-// can have a browser send such a request, and * is not a list: it lets pages read answers, but not act for their visitors.
+// check refuses a request that is known by a cookie and comes from a page that CORS_ALLOWED_ORIGINS does not list. Any
+// site can have a browser send such a request, and * is not a list: it lets pages read answers, but not act for their
+// visitors.
 func (c *crossOrigin) check(caller *guard.Caller, r *http.Request) error {
 	if !caller.Method.Cookie || !c.origins.all && c.origins.allow(r.Header.Get("Origin")) {
 		return nil

@@ -11,7 +11,9 @@ import (
 // mount has Echo do the three things that it is here for: it finds the route of a request, it says whether a path has
 // another method, and it finds the client's address behind trusted proxies. Everything else is ours, and no other file
 // knows Echo.
-func mount(t table, proxies guard.Proxies, serve func(http.ResponseWriter, *http.Request, *route, string)) http.Handler {
+func mount(
+	t table, proxies guard.Proxies, serve func(w http.ResponseWriter, r *http.Request, route *route, client string),
+) http.Handler {
 	e := echo.New()
 	e.IPExtractor = proxies.Client
 	for _, r := range t.served() {

@@ -14,8 +14,8 @@ import (
 	"videosdk-auth-endpoint/telemetry"
 )
 
-// exchange is one request and its answer. The steps of a route read the request from it, leave what they find out in its
-// record, and answer through it. It is the http.ResponseWriter of the metrics page too.
+// exchange is one request and its answer. The steps of a route read the request from it, leave what they find out in
+// its record, and answer through it. It is the http.ResponseWriter of the metrics page too.
 type exchange struct {
 	telemetry.Record
 	// writer is net/http's own, so that http.MaxBytesReader can tell it to close the connection.

@@ -1,5 +1,5 @@
-// Package handler is the HTTP side of the token endpoint: routes, decoding, the mapping from errors to status codes, CORS,
-// pages that describe the endpoint, health, and a server that listens and drains. Only edge.go knows Echo.
+// Package handler is the HTTP side of the token endpoint: routes, decoding, the mapping from errors to status codes,
+// CORS, pages that describe the endpoint, health, and a server that listens and drains. Only edge.go knows Echo.
 package handler
 
 import (
@@ -30,9 +30,11 @@ type Handler struct {
 	log         *telemetry.Log
 }
 
-// New returns a handler that answers the guard's callers with the signer's tokens, and tells telemetry of every request.
-// The configuration must be valid.
-func New(c Config, g *guard.Guard, s signer.Signer, requests *telemetry.Requests, metrics http.Handler, log *telemetry.Log) *Handler {
+// New returns a handler that answers the guard's callers with the signer's tokens, and tells telemetry of every
+// request. The configuration must be valid.
+func New(
+	c Config, g *guard.Guard, s signer.Signer, requests *telemetry.Requests, metrics http.Handler, log *telemetry.Log,
+) *Handler {
 	h := &Handler{
 		config:      c,
 		limits:      limits{c.TokenPath, int64(c.BodyLimit), headerLimit(g), g.Explain},
@@ -74,7 +76,9 @@ func headerLimit(g *guard.Guard) int64 {
 // record to telemetry.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, route *route, client string) {
 	start := time.Now()
-	x := &exchange{writer: w, Record: telemetry.Record{Request: r, ID: requestID(r), Route: route.path, Admin: route.admin, Client: client}}
+	x := &exchange{writer: w, Record: telemetry.Record{
+		Request: r, ID: requestID(r), Route: route.path, Admin: route.admin, Client: client,
+	}}
 	h.requests.Begin(&x.Record)
 	header := w.Header()
 	header["X-Request-Id"] = []string{x.ID}

@@ -71,7 +71,8 @@ func wideEncoding(body []byte) string {
 	}
 	start := append(slices.Clone(body[:min(len(body), 4)]), 1, 1)
 	switch {
-	case start[0] == 0 && start[1] == 0, start[1] == 0 && start[2] == 0, bytes.HasPrefix(start, []byte("\xff\xfe\x00\x00")):
+	case start[0] == 0 && start[1] == 0, start[1] == 0 && start[2] == 0,
+		bytes.HasPrefix(start, []byte("\xff\xfe\x00\x00")):
 		return "UTF-32"
 	case start[0] == 0, start[1] == 0, start[0] == 0xfe && start[1] == 0xff, start[0] == 0xff && start[1] == 0xfe:
 		return "UTF-16"

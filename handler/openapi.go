@@ -26,7 +26,9 @@ func describe(a api) object {
 		{"requestBody", object{{"required", true}, {"content", object{
 			{mediaJSON, object{{"schema", ref("schemas/TokenRequest")}, {"examples", examples("host", exampleRequest)}}},
 			// what browsers say of text when nothing else is said
-			{"text/plain", object{{"schema", object{{"type", "string"}, {"contentMediaType", mediaJSON}, {"contentSchema", ref("schemas/TokenRequest")}}}}},
+			{"text/plain", object{{"schema", object{
+				{"type", "string"}, {"contentMediaType", mediaJSON}, {"contentSchema", ref("schemas/TokenRequest")},
+			}}}},
 		}}}},
 		{"responses", a.responses()},
 	}
@@ -47,13 +49,16 @@ func describe(a api) object {
 		{"info", object{
 			{"title", "Zoom Video SDK token endpoint"},
 			{"version", "1"},
-			{"description", "Checks a request for a token (this user, this session, host or not) and answers with a signed Zoom Video SDK JWT."},
+			{"description", "Checks a request for a token (this user, this session, host or not) and answers with a signed " +
+				"Zoom Video SDK JWT."},
 			{"license", object{{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}}},
 		}},
 		{"externalDocs", object{{"description", "What Zoom says of the token"}, {"url", zoomDocs}}},
 		{"paths", paths},
 		{"components", object{
-			{"schemas", object{{"TokenRequest", tokenRequest(a.properties, a.access.Pins)}, {"Token", tokenSchema}, {"Errors", errorsSchema}}},
+			{"schemas", object{
+				{"TokenRequest", tokenRequest(a.properties, a.access.Pins)}, {"Token", tokenSchema}, {"Errors", errorsSchema},
+			}},
 			{"headers", headers},
 			{"securitySchemes", schemes},
 		}},
@@ -65,7 +70,7 @@ func (a *api) responses() object {
 	responses := object{{"200", object{
 		{"description", "The token: pass it to the SDK's join(), with the same session name"},
 		{"headers", object{{"X-Request-Id", ref("headers/X-Request-Id")}}},
-		{"content", object{{mediaJSON, object{{"schema", ref("schemas/Token")}, {"examples", examples("token", object{{"signature", exampleToken}})}}}}},
+		content("Token", examples("token", object{{"signature", exampleToken}})),
 	}}}
 	for _, f := range failures {
 		if f.when != "" && (f.possible == nil || f.possible(a.access)) {
@@ -95,7 +100,7 @@ func (a *api) failure(f failure) member {
 	return member{strconv.Itoa(f.status), object{
 		{"description", f.when},
 		{"headers", sent},
-		{"content", object{{mediaJSON, object{{"schema", ref("schemas/Errors")}, {"examples", cases}}}}},
+		content("Errors", cases),
 	}}
 }
 
@@ -119,7 +124,11 @@ func (a *api) securitySchemes() (schemes object, anyOf []object) {
 
 func ref(to string) object { return object{{"$ref", "#/components/" + to}} }
 
+func content(schema string, cases object) member {
+	return member{"content", object{{mediaJSON, object{{"schema", ref("schemas/" + schema)}, {"examples", cases}}}}}
+}
+
 func examples(name string, value any) object { return object{{name, object{{"value", value}}}} }
 
 // exampleToken has the form of a token, and says nothing.
-const exampleToken = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2lnbmF0dXJl" //nolint:gosec // it is signed with the word signature
+const exampleToken = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2lnbmF0dXJl" //nolint:gosec // its signature is a word

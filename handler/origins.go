@@ -25,17 +25,21 @@ type subdomains struct{ scheme, domain string }
 
 func (o *Origins) allow(origin string) bool {
 	return o.all || slices.Contains(o.exact, origin) || slices.ContainsFunc(o.subdomains, func(s subdomains) bool {
-		return strings.HasPrefix(origin, s.scheme) && strings.HasSuffix(origin, s.domain) && len(origin) > len(s.scheme)+len(s.domain)
+		return strings.HasPrefix(origin, s.scheme) && strings.HasSuffix(origin, s.domain) &&
+			len(origin) > len(s.scheme)+len(s.domain)
 	})
 }
 
 // Why an entry of the list is refused.
 const (
-	errNoOrigin   = env.Mistake("want * or origins with commas between, such as https://app.example.com, each with scheme and host and nothing behind them")
-	errWildcard   = env.Mistake("want the * of an origin in front of its domain, as in https://*.example.com")
-	errAnyPort    = env.Mistake("a port can't be *: list each origin with its port, such as http://localhost:3000,http://localhost:5173")
-	errNullOrigin = env.Mistake("a page from a file or in a sandboxed frame has the origin null, which any site can have: serve it from http://localhost:3000 and list that, or allow * and authenticate your users")
-	errMixed      = env.Mistake("want * or a list of origins, not both")
+	errNoOrigin = env.Mistake("want * or origins with commas between, such as https://app.example.com, each with scheme " +
+		"and host and nothing behind them")
+	errWildcard = env.Mistake("want the * of an origin in front of its domain, as in https://*.example.com")
+	errAnyPort  = env.Mistake("a port can't be *: list each origin with its port, such as " +
+		"http://localhost:3000,http://localhost:5173")
+	errNullOrigin = env.Mistake("a page from a file or in a sandboxed frame has the origin null, which any site can " +
+		"have: serve it from http://localhost:3000 and list that, or allow * and authenticate your users")
+	errMixed = env.Mistake("want * or a list of origins, not both")
 )
 
 // Decode reads origins with commas between. It is the envconfig.Decoder.
@@ -79,10 +83,11 @@ func (o *Origins) Decode(text string) error {
 }
 
 // webNames maps names as browsers do: underscores and hyphens anywhere are fine.
-var webNames = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false), idna.CheckHyphens(false), idna.BidiRule())
+var webNames = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false),
+	idna.CheckHyphens(false), idna.BidiRule())
 
-// asBrowsersWrite returns a host and its port as they stand in the header Origin: in ASCII, and without the port that the
-// scheme has anyway. An origin that is written in another way would never match.
+// asBrowsersWrite returns a host and its port as they stand in the header Origin: in ASCII, and without the port that
+// the scheme has anyway. An origin that is written in another way would never match.
 func asBrowsersWrite(scheme, host string) (string, error) {
 	parsed, err := url.Parse(scheme + "://" + host)
 	if err != nil || parsed.Host == "" || parsed.Host != host {

@@ -79,11 +79,12 @@ func (p *page) describe() object {
 	}}}
 }
 
-// aboutPage says what this endpoint is to whoever opens it in a browser. It is a 200, because load balancers expect that
-// of GET /. An app whose POST became a GET on the way finds errors in it, as in every answer without a token.
+// aboutPage says what this endpoint is to whoever opens it in a browser. It is a 200, because load balancers expect
+// that of GET /. An app whose POST became a GET on the way finds errors in it, as in every answer without a token.
 func aboutPage(tokenPath string) *page {
 	return newPage("What this endpoint is", mediaJSON, object{
-		{"errors", one("method", "must be POST to get a token, and this request came as GET: a redirect, such as from http to https, turns a POST into a GET")},
+		{"errors", one("method", "must be POST to get a token, and this request came as GET: a redirect, such as from http "+
+			"to https, turns a POST into a GET")},
 		{"about", "This endpoint signs tokens for Zoom Video SDK apps. Ask for one with the request below."},
 		{"request", object{{"method", http.MethodPost}, {"path", tokenPath}, {"body", exampleRequest}}},
 		{"openapi", descriptionPath},
@@ -94,4 +95,6 @@ func aboutPage(tokenPath string) *page {
 const zoomDocs = "https://developers.zoom.us/docs/video-sdk/auth/"
 
 // exampleRequest is the README's.
-var exampleRequest = object{{"sessionName", "Cool Cars"}, {"role", 1}, {"sessionKey", "session123"}, {"userIdentity", "user123"}}
+var exampleRequest = object{
+	{"sessionName", "Cool Cars"}, {"role", 1}, {"sessionKey", "session123"}, {"userIdentity", "user123"},
+}

@@ -55,4 +55,4 @@ type responseWriter struct {
 
 func (w responseWriter) Header() http.Header         { return w.Response.Header }
 func (w responseWriter) WriteHeader(status int)      { w.StatusCode = status }
-func (w responseWriter) Write(p []byte) (int, error) { return w.body.Write(p) } //nolint:wrapcheck // io.Writer's contract
+func (w responseWriter) Write(p []byte) (int, error) { return w.body.Write(p) } //nolint:wrapcheck // a buffer's is nil

@@ -43,16 +43,23 @@ func newTable(tokenPath string, playground, metrics bool, a answers) table {
 	if playground {
 		maps.Copy(pages, playgroundFiles)
 	}
-	t := table{{methods: []string{http.MethodPost}, path: tokenPath, statuses: append([]int{http.StatusOK}, tokenFailures()...), answer: a.token}}
+	t := table{{
+		methods: []string{http.MethodPost}, path: tokenPath, answer: a.token,
+		statuses: append([]int{http.StatusOK}, tokenFailures()...),
+	}}
 	for _, path := range slices.Sorted(maps.Keys(pages)) {
 		t = append(t, &route{methods: read, path: path, statuses: found, answer: pages[path].answer, page: pages[path]})
 	}
 	t = append(t,
 		&route{methods: read, path: livePath, admin: true, statuses: found[:1], answer: a.live},
 		&route{methods: read, path: healthPath, admin: true, statuses: found[:1], answer: a.live},
-		&route{methods: read, path: readyPath, admin: true, statuses: []int{http.StatusOK, http.StatusServiceUnavailable}, answer: a.ready},
-		&route{methods: []string{http.MethodGet, http.MethodPost}, statuses: []int{http.StatusNotFound}, answer: func(*exchange) error { return errNothingHere }},
-		&route{methods: []string{"_OTHER"}, statuses: []int{400, 408, 417, 431, 501, 505}}, // requests that net/http can't read
+		&route{methods: read, path: readyPath, admin: true, statuses: []int{200, 503}, answer: a.ready},
+		&route{
+			methods: []string{http.MethodGet, http.MethodPost}, statuses: []int{http.StatusNotFound},
+			answer: func(*exchange) error { return errNothingHere },
+		},
+		// requests that net/http can't read
+		&route{methods: []string{"_OTHER"}, statuses: []int{400, 408, 417, 431, 501, 505}},
 	)
 	if metrics {
 		t = append(t, &route{methods: read, path: metricsPath, admin: true, statuses: found[:1], answer: a.metrics})

@@ -22,9 +22,10 @@ func tokenRequest(properties []signer.Property, pinned func(property string) boo
 	}
 	return object{
 		{"type", "object"},
-		{"description", "Names are case-sensitive, unknown ones are ignored (the answer warns of those that are nearly right), the last of a repeated one counts, and null is an error. " +
-			"A length counts UTF-16 code units, as JavaScript does, where maxLength counts code points: text with emoji may be too long although this schema allows it. " +
-			"White space within geoRegions is dropped, even where this schema does not allow it."},
+		{"description", "Names are case-sensitive, unknown ones are ignored (the answer warns of those that are nearly " +
+			"right), the last of a repeated one counts, and null is an error. A length counts UTF-16 code units, as " +
+			"JavaScript does, where maxLength counts code points: text with emoji may be too long although this schema " +
+			"allows it. White space within geoRegions is dropped, even where this schema does not allow it."},
 		{"required", required},
 		{"properties", schemas},
 	}
@@ -49,7 +50,10 @@ func schema(p signer.Property) object {
 			{{"type", "string"}, {"pattern", `^[\s,]*` + code + `\s*(,[\s,]*` + code + `\s*)*[\s,]*$`}},
 			{
 				{"type", "array"},
-				{"items", object{{"anyOf", []object{{{"enum", signer.RegionCodes()}}, {{"type", "string"}, {"pattern", `^\s*` + code + `?\s*$`}}}}}},
+				{"items", object{{"anyOf", []object{
+					{{"enum", signer.RegionCodes()}},
+					{{"type", "string"}, {"pattern", `^\s*` + code + `?\s*$`}},
+				}}}},
 				{"contains", object{{"pattern", `\S`}}},
 			},
 		}})
@@ -102,7 +106,7 @@ var (
 		{"type", "object"},
 		{"required", []string{"signature"}},
 		{"properties", object{
-			{"signature", object{{"type", "string"}, {"pattern", `^[\w-]+\.[\w-]+\.[\w-]+$`}, {"description", "the signed JWT"}}},
+			{"signature", append(text("the signed JWT"), member{"pattern", `^[\w-]+\.[\w-]+\.[\w-]+$`})},
 			warningsSchema,
 		}},
 	}
@@ -116,8 +120,8 @@ var (
 				{"type", "object"},
 				{"required", []string{"property", "reason"}},
 				{"properties", object{
-					{"property", object{{"type", "string"}, {"description", "the property of the request that is wrong, or the part of the HTTP request"}}},
-					{"reason", object{{"type", "string"}, {"description", "what was expected, and what came instead"}}},
+					{"property", text("the property of the request that is wrong, or the part of the HTTP request")},
+					{"reason", text("what was expected, and what came instead")},
 				}},
 			}},
 		}}, warningsSchema}},
@@ -125,12 +129,19 @@ var (
 	// warningsSchema is in both: settings can be lost whether or not the request is valid.
 	warningsSchema = member{"warnings", object{
 		{"type", "array"},
-		{"description", "settings that were ignored because their names are not known, with the names that were probably meant; only where there are any"},
+		{"description", "settings that were ignored because their names are not known, with the names that were probably " +
+			"meant; only where there are any"},
 		{"items", object{{"type", "object"}, {"required", []string{"property", "reason"}}}},
 	}}
 	headers = object{
-		{"X-Request-Id", object{{"description", "names this request in the endpoint's log; one that the request had is kept"}, {"schema", object{{"type", "string"}}}}},
-		{"WWW-Authenticate", object{{"description", "what is wrong with the credential"}, {"schema", object{{"type", "string"}}}}},
-		{"Retry-After", object{{"description", "seconds to wait"}, {"schema", object{{"type", "integer"}}}}},
+		{"X-Request-Id", header("string", "names this request in the endpoint's log; one that the request had is kept")},
+		{"WWW-Authenticate", header("string", "what is wrong with the credential")},
+		{"Retry-After", header("integer", "seconds to wait")},
 	}
 )
+
+func text(description string) object { return object{{"type", "string"}, {"description", description}} }
+
+func header(kind, description string) object {
+	return object{{"description", description}, {"schema", object{{"type", kind}}}}
+}

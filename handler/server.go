@@ -42,7 +42,9 @@ func (h *Handler) Listen(ctx context.Context) (*Server, error) {
 	return s, nil
 }
 
-func (h *Handler) listen(ctx context.Context, variable string, port uint16, handler http.Handler, c *connections) (*endpoint, error) {
+func (h *Handler) listen(
+	ctx context.Context, variable string, port uint16, handler http.Handler, c *connections,
+) (*endpoint, error) {
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", joinPort(h.config.Host, port))
 	if err != nil {
@@ -88,9 +90,9 @@ func (s *Server) AdminAddr() net.Addr {
 }
 
 // Run serves until a signal or until the context ends, then drains: for SHUTDOWN_DELAY requests are still taken while
-// /readyz answers 503, then those under way have SHUTDOWN_TIMEOUT to end. SIGINT, a developer's Ctrl-C, and the context's
-// end skip the delay. A second signal ends everything at once, as quit says. Health and metrics answer to the last. An error
-// says that requests were cut off or a port failed.
+// /readyz answers 503, then those under way have SHUTDOWN_TIMEOUT to end. SIGINT, a developer's Ctrl-C, and the
+// context's end skip the delay. A second signal ends everything at once, as quit says. Health and metrics answer to the
+// last. An error says that requests were cut off or a port failed.
 func (s *Server) Run(ctx context.Context, signals <-chan os.Signal) error {
 	failed := make(chan error, 2)
 	for _, e := range []*endpoint{s.public, s.admin} {
@@ -112,12 +114,13 @@ func (s *Server) Run(ctx context.Context, signals <-chan os.Signal) error {
 		}
 	}
 	s.handler.health.draining.Store(true)
-	s.handler.log.Info().Str("signal", why).Stringer("delay", delay).Stringer("timeout", s.handler.config.ShutdownTimeout).Msg("draining")
+	s.handler.log.Info().Str("signal", why).Stringer("delay", delay).
+		Stringer("timeout", s.handler.config.ShutdownTimeout).Msg("draining")
 	return errors.Join(s.drain(context.WithoutCancel(ctx), delay, quit(first, signals)), s.close())
 }
 
-// oneOrder is the time in which the same signal counts once. Tools such as timeout send a signal to the process and to its
-// group, so that it comes twice.
+// oneOrder is the time in which the same signal counts once. Tools such as timeout send a signal to the process and to
+// its group, so that it comes twice.
 const oneOrder = time.Second
 
 // quit returns a channel that closes on a second signal: on a different one at once, on the same one only after

@@ -20,8 +20,8 @@ type tokens struct {
 	bodyLimit   int64
 }
 
-// answer is the whole route: who calls, how often, what they ask for, whether they may have it, and the token that says so.
-// The caller is known before the body is read, and what the policy saw is exactly what is signed.
+// answer is the whole route: who calls, how often, what they ask for, whether they may have it, and the token that says
+// so. The caller is known before the body is read, and what the policy saw is exactly what is signed.
 func (t *tokens) answer(x *exchange) (err error) {
 	if err := t.strangers.spent(x.Client); err != nil {
 		return err
@@ -71,7 +71,8 @@ var (
 func sendToken(x *exchange, jwt string, misnamed []signer.Misnamed) {
 	x.Header()["Content-Type"] = jsonTypes
 	if len(misnamed) > 0 {
-		_, _ = x.Write(object{{"signature", jwt}, {"warnings", warnings(misnamed)}}.json()) // when it fails, the client is gone
+		// when it fails, the client is gone
+		_, _ = x.Write(object{{"signature", jwt}, {"warnings", warnings(misnamed)}}.json())
 		return
 	}
 	buffer := buffers.Get().(*bytes.Buffer)

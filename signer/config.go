@@ -63,8 +63,8 @@ func (c *Config) defaultTTL() time.Duration {
 	return c.DefaultTTL
 }
 
-// The values of TOKEN_SESSION_NAMES. The default is any: Zoom's sample signs every name, and apps that run today may have
-// users whose names hold letters outside ASCII.
+// The values of TOKEN_SESSION_NAMES. The default is any: Zoom's sample signs every name, and apps that run today may
+// have users whose names hold letters outside ASCII.
 const (
 	anyNames        = "any"
 	documentedNames = "documented"
@@ -75,8 +75,8 @@ func (c *Config) HasCredentials() bool {
 	return c.Key != "" || c.Secret != "" || c.KeyFile != "" || c.SecretFile != ""
 }
 
-// Credentials returns the key and the secret from the environment or from their files, or every mistake in them, joined.
-// No mistake holds a value.
+// Credentials returns the key and the secret from the environment or from their files, or every mistake in them,
+// joined. No mistake holds a value.
 func (c *Config) Credentials() (Credentials, error) {
 	paths := files.SameGeneration(c.KeyFile, c.SecretFile)
 	key, keyErr := credential("ZOOM_VIDEO_SDK_KEY", c.Key, paths[0])
@@ -103,13 +103,15 @@ func credential(variable, value, file string) (string, error) {
 	case value == "" && file != "":
 		return "", fmt.Errorf("%s: the file is empty; %s", variable, whereToLook)
 	case value == "":
-		return "", fmt.Errorf("%s: not set; set it in the environment, or in a file .env in the working directory; %s", variable, whereToLook)
+		return "", fmt.Errorf("%s: not set; set it in the environment, or in a file .env in the working directory; %s",
+			variable, whereToLook)
 	case strings.ContainsFunc(value, unicode.IsSpace):
 		return "", fmt.Errorf("%s: has white space in it; remove it, because Zoom would refuse every token", variable)
 	case strings.ContainsAny(value, "\"'`“”‘’"):
 		return "", fmt.Errorf("%s: has quotes in it; remove them, because Zoom would refuse every token", variable)
 	case !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsGraphic(r) }):
-		return "", fmt.Errorf("%s: has invisible characters in it; remove them, because Zoom would refuse every token", variable)
+		return "", fmt.Errorf("%s: has invisible characters in it; remove them, because Zoom would refuse every token",
+			variable)
 	}
 	return value, nil
 }
@@ -127,8 +129,9 @@ func (c Credentials) Placeholders() []string {
 }
 
 // placeholder leaves out whatever a random credential could be, such as one that starts with my.
-var placeholder = regexp.MustCompile(`(?i)^(undefined|null|nil|none|nan|todo|tbd|test|dummy|foo|bar|key|secret|password|example|sample` +
-	`|change.?me|replace.?me|fill.?me|(the|my|your|insert|enter|paste)[-_. ].*|your.?(sdk)?.?(key|secret)|<.*>|\[.*\]|\{.*\}|\$.*|%.*%|redacted|hidden` +
+var placeholder = regexp.MustCompile(`(?i)^(undefined|null|nil|none|nan|todo|tbd|test|dummy|foo|bar` +
+	`|key|secret|password|example|sample|redacted|hidden|change.?me|replace.?me|fill.?me|<.*>|\[.*\]|\{.*\}|\$.*|%.*%` +
+	`|(the|my|your|insert|enter|paste)[-_. ].*|your.?(sdk)?.?(key|secret)` +
 	`|(zoom|video|sdk|app|api|client|[-_.])*[-_.]?(sdk|app|api|client)[-_.]?(key|secret|id)([-_.]?here)?)$`)
 
 // sameLetters finds xxxx and ****.

@@ -76,8 +76,8 @@ func (g *Grant) resolveAliases() {
 	}
 }
 
-// CanonicalSessionName returns the name in lower case. Zoom ignores the case of session names, so two names with the same
-// canonical name open the same session: rules about sessions must compare this one.
+// CanonicalSessionName returns the name in lower case. Zoom ignores the case of session names, so two names with the
+// same canonical name open the same session: rules about sessions must compare this one.
 func CanonicalSessionName(name string) string {
 	for i := range len(name) {
 		if name[i] >= utf8.RuneSelf {

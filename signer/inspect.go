@@ -32,8 +32,8 @@ const (
 )
 
 // Inspect reads a token, whoever signed it, and judges it as Zoom does. The claims must keep the rules of requests.
-// Without credentials, neither the signature nor app_key is compared with anything. The error says that the text is not a
-// token; the inspection then has what could be read.
+// Without credentials, neither the signature nor app_key is compared with anything. The error says that the text is not
+// a token; the inspection then has what could be read.
 func Inspect(token string, c Credentials, clock func() time.Time) (Inspection, error) {
 	var seen Inspection
 	parts := strings.Split(token, ".")
@@ -49,7 +49,8 @@ func Inspect(token string, c Credentials, clock func() time.Time) (Inspection, e
 		*into = part
 	}
 	if len(token) > longToken {
-		seen.warn("the token has %d bytes: Web SDKs up to 2.3.15 send it in a URL, which should have less than 8 kB", len(token))
+		seen.warn("the token has %d bytes: Web SDKs up to 2.3.15 send it in a URL, which should have less than 8 kB",
+			len(token))
 	}
 	header, claims := members[0], members[1]
 	seen.judgeSignature(token, header, c)
@@ -123,7 +124,8 @@ func (i *Inspection) judgeTimes(claims map[string]json.RawMessage, now time.Time
 	issued, hasIssued := i.seconds("iat", claims)
 	expires, hasExpires := i.seconds("exp", claims)
 	if hasIssued && issued.After(now) {
-		i.refuse("iat lies %v in the future: the clock of the machine that signed it, or this one's, is wrong", issued.Sub(now).Round(time.Second))
+		i.refuse("iat lies %v in the future: the clock of the machine that signed it, or this one's, is wrong",
+			issued.Sub(now).Round(time.Second))
 	}
 	if hasExpires && !expires.After(now) {
 		i.refuse("the token expired %v ago: ask for a new one each time somebody joins", now.Sub(expires).Round(time.Second))

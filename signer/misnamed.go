@@ -50,8 +50,8 @@ func meant(name string) (property int, ok bool) {
 	return 0, false
 }
 
-// fold leaves the letters, in lower case, and the digits of a name. It is empty for a name that has other characters than
-// those which people put between words.
+// fold leaves the letters, in lower case, and the digits of a name. It is empty for a name that has other characters
+// than those which people put between words.
 func fold(name string) string {
 	folded := make([]byte, 0, maxUnknownNameLength)
 	for _, b := range []byte(name) {

@@ -19,8 +19,8 @@ var (
 // tokenInText finds a token among other text. Its header is a JSON object, and {" is eyJ in base64.
 var tokenInText = regexp.MustCompile(`eyJ[\w-]*\.[\w-]+\.[\w-]*`)
 
-// FindToken returns the token in what people paste: an endpoint's whole answer, Bearer and a token, a token in quotes, or
-// one that a terminal broke into lines. Text without a token is returned as it is, for Inspect to say what it lacks.
+// FindToken returns the token in what people paste: an endpoint's whole answer, Bearer and a token, a token in quotes,
+// or one that a terminal broke into lines. Text without a token is returned as it is, for Inspect to say what it lacks.
 func FindToken(pasted string) (string, error) {
 	text := strings.TrimFunc(pasted, func(r rune) bool {
 		return unicode.IsSpace(r) || r == '\ufeff' || strings.ContainsRune("\"'`“”‘’", r)

@@ -25,16 +25,16 @@ type Property struct {
 	Name string
 	// Claim is the name of its claim in the token; empty where it has none of its own.
 	Claim string
-	// AliasOf names the property that took this one's place. A request that sends only the alias sets that property too, so
-	// that SDKs which know either claim find it. Where both are sent, each claim has its own value.
+	// AliasOf names the property that took this one's place. A request that sends only the alias sets that property
+	// too, so that SDKs which know either claim find it. Where both are sent, each claim has its own value.
 	AliasOf string
 	Type    Type
 	// Required says that a request without it is invalid.
 	Required bool
 	// Min and Max bound an Integer's value or a String's length in UTF-16 code units, both included.
 	Min, Max int
-	// Symbols are what Zoom documents that a String may hold, beside ASCII letters, digits and the space; empty where Zoom
-	// documents nothing. With Strict, a String with other characters is refused.
+	// Symbols are what Zoom documents that a String may hold, beside ASCII letters, digits and the space; empty where
+	// Zoom documents nothing. With Strict, a String with other characters is refused.
 	Symbols string
 	Strict  bool
 	// exact says that this is the rule of the claim in a token. There a number is never text, and a list never an
@@ -124,7 +124,8 @@ var properties = [propertyCount]Property{
 		Description: "1 uses WebRTC for audio on the web",
 	},
 	audioCompatibleMode: {
-		Name: "audioCompatibleMode", Claim: "audio_compatible_mode", AliasOf: "audioWebRtcMode", Type: Integer, Min: 0, Max: 1,
+		Name: "audioCompatibleMode", Claim: "audio_compatible_mode", AliasOf: "audioWebRtcMode",
+		Type: Integer, Min: 0, Max: 1,
 		Description: "what Web SDK 1.x reads; it sets audioWebRtcMode too, unless that is sent",
 	},
 }
@@ -162,11 +163,12 @@ func (p Property) Rules() []Rule {
 	}
 }
 
-// undocumented says that the text has a character which Zoom does not document for this property. Zoom may take such text
-// or not; other SDKs than the one that was tried may differ. Where Zoom documents nothing it is false.
+// undocumented says that the text has a character which Zoom does not document for this property. Zoom may take such
+// text or not; other SDKs than the one that was tried may differ. Where Zoom documents nothing it is false.
 func (p *Property) undocumented(text string) bool {
 	return p.Symbols != "" && strings.ContainsFunc(text, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != ' ' && !strings.ContainsRune(p.Symbols, r)
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') &&
+			r != ' ' && !strings.ContainsRune(p.Symbols, r)
 	})
 }
 

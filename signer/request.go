@@ -28,7 +28,10 @@ const (
 
 // String names the kind as it is named in a violation's reason.
 func (k Kind) String() string {
-	return [...]string{"nothing", "null", "a boolean", "a number", "a string", "an array", "an array that holds other things than strings", "an object"}[k]
+	return [...]string{
+		"nothing", "null", "a boolean", "a number", "a string",
+		"an array", "an array that holds other things than strings", "an object",
+	}[k]
 }
 
 // Value is what the client sent for one property. Only the field of its kind is set.
@@ -39,9 +42,9 @@ type Value struct {
 	Strings []string
 }
 
-// ValueOf reads the JSON of a value, which must be well-formed and without white space around it. Where there is nothing,
-// the value is absent. Bytes that are not UTF-8 stay, so that validation refuses them: a decoder of JSON turns each into
-// U+FFFD, so that Möller and Müller in ISO-8859-1 would become the same name.
+// ValueOf reads the JSON of a value, which must be well-formed and without white space around it. Where there is
+// nothing, the value is absent. Bytes that are not UTF-8 stay, so that validation refuses them: a decoder of JSON turns
+// each into U+FFFD, so that Möller and Müller in ISO-8859-1 would become the same name.
 func ValueOf(text []byte) Value {
 	if len(text) == 0 {
 		return Value{}
@@ -118,7 +121,9 @@ func (r *Request) noteUnknown(name string) {
 	if r.unknown++; r.unknown > maxUnknownNames || len(name) > maxUnknownNameLength {
 		return
 	}
-	if i, ok := meant(name); ok && !slices.ContainsFunc(r.misnamed, func(m Misnamed) bool { return m.Meant == properties[i].Name }) {
+	i, ok := meant(name)
+	told := func(m Misnamed) bool { return m.Meant == properties[i].Name }
+	if ok && !slices.ContainsFunc(r.misnamed, told) {
 		// only this copy is kept, so that known names, which nearly all requests have, need not be allocated
 		r.misnamed = append(r.misnamed, Misnamed{strings.Clone(name), properties[i].Name})
 	}
@@ -126,7 +131,7 @@ func (r *Request) noteUnknown(name string) {
 
 // missed are the names that the request has in place of a property's own. A request that has both loses nothing.
 func (r *Request) missed() []Misnamed {
-	return slices.DeleteFunc(slices.Clone(r.misnamed), func(m Misnamed) bool { return r.values[propertyIndex[m.Meant]].Kind != KindAbsent })
+	return slices.DeleteFunc(slices.Clone(r.misnamed), func(m Misnamed) bool { return r.Sent(m.Meant) })
 }
 
 // gotInstead is what a request has in place of a property that it must have.

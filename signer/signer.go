@@ -1,5 +1,5 @@
-// Package signer is the domain of the token endpoint: a request, the rules that it must keep, and the Zoom Video SDK JWT
-// that it is answered with. It knows neither HTTP nor telemetry, and its clock is handed to it.
+// Package signer is the domain of the token endpoint: a request, the rules that it must keep, and the Zoom Video SDK
+// JWT that it is answered with. It knows neither HTTP nor telemetry, and its clock is handed to it.
 package signer
 
 import (
@@ -137,7 +137,7 @@ type workspace struct {
 }
 
 func newSigningKey(c Credentials) *signingKey {
-	start, _ := jsontext.AppendQuote([]byte(`{"app_key":`), c.Key) // fails only where the key is not UTF-8, and it is valid
+	start, _ := jsontext.AppendQuote([]byte(`{"app_key":`), c.Key) // fails only where the key is not UTF-8
 	secret := []byte(c.Secret)
 	return &signingKey{
 		start:      start,

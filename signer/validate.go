@@ -49,7 +49,8 @@ func (p *Property) checkString(v *Value) (claim, *Violation) {
 }
 
 func isUTF8(v *Value) bool {
-	return utf8.ValidString(v.String) && !slices.ContainsFunc(v.Strings, func(s string) bool { return !utf8.ValidString(s) })
+	wrong := func(s string) bool { return !utf8.ValidString(s) }
+	return !wrong(v.String) && !slices.ContainsFunc(v.Strings, wrong)
 }
 
 // utf16Len counts as JavaScript's length does.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"math"
 	"net/url"
+	"slices"
 	"strings"
 
 	"videosdk-auth-endpoint/internal/env"
@@ -16,7 +17,8 @@ import (
 )
 
 // Config is what the environment sets of the service's telemetry. The SDK and the exporter read the other variables of
-// OpenTelemetry themselves: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS, ….
+// OpenTelemetry themselves: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER,
+// OTEL_EXPORTER_OTLP_HEADERS, ….
 type Config struct {
 	LogLevel   Level       `default:"info" desc:"debug, info, warn or error; health and metrics requests are logged at debug" envconfig:"LOG_LEVEL"`
 	LogFormat  string      `desc:"json or text; without it text on a terminal, and json elsewhere" envconfig:"LOG_FORMAT"`
@@ -38,13 +40,15 @@ type Level zerolog.Level
 // Decode reads a level. It is the envconfig.Decoder, because zerolog's own expects the words in our lines, such as
 // WARNING.
 func (l *Level) Decode(text string) error {
-	for level, name := range []string{zerolog.DebugLevel: "debug", zerolog.InfoLevel: "info", zerolog.WarnLevel: "warn", zerolog.ErrorLevel: "error"} {
-		if strings.EqualFold(text, name) {
-			*l = Level(level)
-			return nil
-		}
+	names := []string{
+		zerolog.DebugLevel: "debug", zerolog.InfoLevel: "info", zerolog.WarnLevel: "warn", zerolog.ErrorLevel: "error",
 	}
-	return env.Mistake("want debug, info, warn or error")
+	level := slices.Index(names, strings.ToLower(text))
+	if level < 0 {
+		return env.Mistake("want debug, info, warn or error")
+	}
+	*l = Level(level)
+	return nil
 }
 
 const (
@@ -69,11 +73,16 @@ func (c *Config) Validate() error {
 	}
 	isURL := func(variable, value string) error {
 		u, err := url.Parse(value)
-		if value == "" || err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") {
-			return env.WrongIf(value != "" && (u.User != nil || u.RawQuery != "" || u.Fragment != ""), // which the exporter drops
-				variable+": want a URL without user, query and fragment; credentials go into OTEL_EXPORTER_OTLP_HEADERS")
+		switch {
+		case value == "":
+			return nil
+		case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+			return errors.New(variable + ": want a URL such as http://collector:4318")
+		case u.User != nil || u.RawQuery != "" || u.Fragment != "": // which the exporter drops
+			return errors.New(variable + ": want a URL without user, query and fragment; credentials go into " +
+				"OTEL_EXPORTER_OTLP_HEADERS")
 		}
-		return errors.New(variable + ": want a URL such as http://collector:4318")
+		return nil
 	}
 	var sdk error
 	if c.traces() {

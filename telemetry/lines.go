@@ -11,8 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Lines writes log lines in the background, so that a line costs a request no system call, and an output that is blocked
-// never stops a token: what does not fit into a buffer of 1 MiB is dropped and counted.
+// Lines writes log lines in the background, so that a line costs a request no system call, and an output that is
+// blocked never stops a token: what does not fit into a buffer of 1 MiB is dropped and counted.
 type Lines struct {
 	out     io.Writer
 	dropped prometheus.Counter
@@ -33,10 +33,12 @@ const (
 // NewLines starts writing to out; end it with Close.
 func NewLines(out io.Writer) *Lines {
 	l := &Lines{
-		out:     out,
-		dropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "videosdk_log_lines_dropped_total", Help: "Log lines dropped because the output was blocked."}),
-		wake:    make(chan struct{}, 1),
-		done:    make(chan struct{}),
+		out: out,
+		dropped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "videosdk_log_lines_dropped_total", Help: "Log lines dropped because the output was blocked.",
+		}),
+		wake: make(chan struct{}, 1),
+		done: make(chan struct{}),
 	}
 	go l.run()
 	return l

@@ -29,8 +29,8 @@ func init() {
 	zerolog.CallerFieldName = "source" // so that the text format does not take our caller for a line of code
 }
 
-// NewLog returns a log that writes lines to w, from many goroutines at once, each with the trace and span of its context.
-// Where LOG_FORMAT is not set, the destination of w decides on the format.
+// NewLog returns a log that writes lines to w, from many goroutines at once, each with the trace and span of its
+// context. Where LOG_FORMAT is not set, the destination of w decides on the format.
 func NewLog(c Config, w io.Writer, destination *os.File) *Log {
 	if c.LogClient == clientHashed || c.LogClient == clientNone {
 		w = withoutPeers{w}
@@ -47,9 +47,9 @@ func JSON(format string, destination *os.File) bool {
 	return format == "json" || format != "text" && !isTerminal(destination)
 }
 
-// severity names a level as Google Cloud reads it. Datadog and Loki read the field and these words too. The names of other
-// fields are chosen so that none of them is an object in the Elastic Common Schema, or has a meaning of its own at Datadog,
-// as client, error and status have.
+// severity names a level as Google Cloud reads it. Datadog and Loki read the field and these words too. The names of
+// other fields are chosen so that none of them is an object in the Elastic Common Schema, or has a meaning of its own
+// at Datadog, as client, error and status have.
 func severity(level zerolog.Level) string {
 	switch level {
 	case zerolog.TraceLevel: // never logged, but the text format finds a level by its first name
@@ -65,8 +65,8 @@ func severity(level zerolog.Level) string {
 	}
 }
 
-// withoutPeers hides the addresses of connections, which net/http's and net's errors hold, from lines that may not have the
-// addresses of clients.
+// withoutPeers hides the addresses of connections, which net/http's and net's errors hold, from lines that may not have
+// the addresses of clients.
 type withoutPeers struct{ io.Writer }
 
 var peers = regexp.MustCompile(`\b(tcp|from) [0-9a-f.:%\[\]]+(->[0-9a-f.:%\[\]]+)?`)

@@ -58,8 +58,8 @@ const (
 	resultDropped  = "dropped"
 )
 
-// Series labels the requests of one time series, as semantic conventions name them: http.request.method, http.route (empty
-// where nothing is served) and http.response.status_code.
+// Series labels the requests of one time series, as semantic conventions name them: http.request.method, http.route
+// (empty where nothing is served) and http.response.status_code.
 type Series struct {
 	Method, Route string
 	Status        int
@@ -127,7 +127,8 @@ func (m *Metrics) ofTokens(f factory) {
 	m.validationFailures = map[signer.Violation]prometheus.Counter{}
 	for _, p := range properties {
 		for _, rule := range p.Rules() {
-			m.validationFailures[signer.Violation{Property: p.Name, Rule: rule}] = failures.WithLabelValues(p.Name, string(rule))
+			broken := signer.Violation{Property: p.Name, Rule: rule}
+			m.validationFailures[broken] = failures.WithLabelValues(p.Name, string(rule))
 		}
 	}
 }

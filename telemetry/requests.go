@@ -124,8 +124,8 @@ func (c carrier) Get(key string) string {
 	return ""
 }
 
-// attributes describes a request by semantic conventions for HTTP server spans. The path is left out where it is not the
-// route, as is the query: a client may write anything there.
+// attributes describes a request by semantic conventions for HTTP server spans. The path is left out where it is not
+// the route, as is the query: a client may write anything there.
 func attributes(e *Record, decision string) []attribute.KeyValue {
 	r := e.Request
 	attrs := make([]attribute.KeyValue, 0, 14)

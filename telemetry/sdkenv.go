@@ -29,7 +29,8 @@ var sdkVariables = []struct {
 	{exporterVariables("CERTIFICATE"), wantCertificates},
 	{exporterVariables("COMPRESSION"), wantOneOf("gzip", "none")},
 	{exporterVariables("INSECURE"), wantOneOf("true", "false")},
-	{[]string{"OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_EXPORT_TIMEOUT"}, wantNumber(1, "a number of milliseconds such as 5000")},
+	{[]string{"OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_EXPORT_TIMEOUT"},
+		wantNumber(1, "a number of milliseconds such as 5000")},
 	{[]string{"OTEL_BSP_MAX_EXPORT_BATCH_SIZE"}, wantNumber(1, "a number of spans such as 512")},
 	{
 		[]string{
@@ -39,7 +40,8 @@ var sdkVariables = []struct {
 		},
 		wantNumber(-1, "a number such as 128, or -1 for no limit"),
 	},
-	{[]string{"OTEL_TRACES_SAMPLER"}, wantOneOf("always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio")},
+	{[]string{"OTEL_TRACES_SAMPLER"}, wantOneOf("always_on", "always_off", "traceidratio",
+		"parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio")},
 	{[]string{"OTEL_TRACES_SAMPLER_ARG"}, wantRatio},
 	{[]string{"OTEL_PROPAGATORS"}, wantTraceContext},
 }
@@ -51,9 +53,9 @@ func exporterVariables(name string) []string {
 // sdkMistakes checks the variables that the SDK reads. No mistake holds a value.
 func sdkMistakes(endpoint string) error {
 	var mistakes []error
+	plain := !strings.HasPrefix(strings.ToLower(endpoint), "https:")
 	for _, name := range slices.Concat(exporterVariables("CERTIFICATE"), exporterVariables("CLIENT_CERTIFICATE")) {
-		mistakes = append(mistakes, env.WrongIf(os.Getenv(name) != "" && !strings.HasPrefix(strings.ToLower(endpoint), "https:"),
-			name+": want an https endpoint beside it"))
+		mistakes = append(mistakes, env.WrongIf(plain && os.Getenv(name) != "", name+": want an https endpoint beside it"))
 	}
 	for _, v := range sdkVariables {
 		for _, name := range v.names {
@@ -91,7 +93,8 @@ func wantHeaders(value string) string {
 	for header := range strings.SplitSeq(value, ",") {
 		name, text, found := strings.Cut(header, "=")
 		text, err := url.PathUnescape(text)
-		if err != nil || !found || !headerName.MatchString(strings.TrimSpace(name)) || strings.ContainsFunc(text, unicode.IsControl) {
+		isHeader := found && headerName.MatchString(strings.TrimSpace(name))
+		if err != nil || !isHeader || strings.ContainsFunc(text, unicode.IsControl) {
 			return "headers such as authorization=Bearer%20TOKEN, with commas between"
 		}
 	}
@@ -124,7 +127,8 @@ func wrongPairs() (mistakes []error) {
 			_, err = tls.X509KeyPair([]byte(chain), []byte(private))
 		}
 		if err != nil {
-			mistakes = append(mistakes, errors.New(name+" and "+keyName+": want both, a certificate and its key in PEM format: "+err.Error()))
+			mistakes = append(mistakes, errors.New(name+" and "+keyName+": want both, a certificate and its key in PEM "+
+				"format: "+err.Error()))
 		}
 	}
 	return mistakes
@@ -141,11 +145,12 @@ func wantCertificates(path string) string {
 	return ""
 }
 
-// wantRatio checks the argument of a sampler. The SDK ignores it where OTEL_TRACES_SAMPLER does not ask for a ratio, and
-// traces everything.
+// wantRatio checks the argument of a sampler. The SDK ignores it where OTEL_TRACES_SAMPLER does not ask for a ratio,
+// and traces everything.
 func wantRatio(value string) string {
 	if !strings.HasSuffix(strings.TrimSpace(os.Getenv("OTEL_TRACES_SAMPLER")), "traceidratio") {
-		return "OTEL_TRACES_SAMPLER=parentbased_traceidratio or traceidratio beside it: without one of them every request is traced"
+		return "OTEL_TRACES_SAMPLER=parentbased_traceidratio or traceidratio beside it: without one of them every request " +
+			"is traced"
 	}
 	if ratio, err := strconv.ParseFloat(value, 64); err != nil || !(ratio >= 0 && ratio <= 1) {
 		return "a ratio from 0 to 1, such as 0.1 for a tenth of the requests"
@@ -153,8 +158,8 @@ func wantRatio(value string) string {
 	return ""
 }
 
-// wantTraceContext takes baggage beside tracecontext, because both together are OpenTelemetry's default. Nothing is done
-// with baggage.
+// wantTraceContext takes baggage beside tracecontext, because both together are OpenTelemetry's default. Nothing is
+// done with baggage.
 func wantTraceContext(value string) string {
 	formats := strings.Split(strings.ReplaceAll(value, " ", ""), ",")
 	others := func(format string) bool { return format != "tracecontext" && format != "baggage" }

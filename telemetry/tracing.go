@@ -25,8 +25,8 @@ type Tracing struct {
 	provider *sdk.TracerProvider
 }
 
-// NewTracing returns nil where the configuration names no collector. It does not connect: a collector that is gone costs
-// spans, never a start or a request.
+// NewTracing returns nil where the configuration names no collector. It does not connect: a collector that is gone
+// costs spans, never a start or a request.
 func NewTracing(ctx context.Context, c Config, b Build, m *Metrics, log *Log) (*Tracing, error) {
 	if !c.traces() {
 		return nil, nil //nolint:nilnil // off is a state, not an error
@@ -37,7 +37,8 @@ func NewTracing(ctx context.Context, c Config, b Build, m *Metrics, log *Log) (*
 		return nil, fmt.Errorf("tracing: %w", err)
 	}
 	if dropUnreadable() {
-		log.Warn().Msg("OTEL_RESOURCE_ATTRIBUTES: entries that can't be read are left out; want key=value with commas between")
+		log.Warn().Msg("OTEL_RESOURCE_ATTRIBUTES: entries that can't be read are left out; " +
+			"want key=value with commas between")
 	}
 	// the environment's attributes come last, and so win
 	about, err := resource.New(ctx,
@@ -47,7 +48,8 @@ func NewTracing(ctx context.Context, c Config, b Build, m *Metrics, log *Log) (*
 		log.Warn().Err(err).Msg("telemetry")
 	}
 	queue := &queue{limit: int64(c.QueueSize), metrics: m}
-	queue.SpanProcessor = sdk.NewBatchSpanProcessor(counting{exporter, queue, headerWords()}, sdk.WithMaxQueueSize(int(c.QueueSize)))
+	counted := counting{exporter, queue, headerWords()}
+	queue.SpanProcessor = sdk.NewBatchSpanProcessor(counted, sdk.WithMaxQueueSize(int(c.QueueSize)))
 	provider := sdk.NewTracerProvider(sdk.WithResource(about), sdk.WithSpanProcessor(queue))
 	return &Tracing{provider.Tracer(serviceName, trace.WithInstrumentationVersion(b.Version)), provider}, nil
 }
@@ -127,9 +129,11 @@ func (c counting) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) err
 func (c counting) inWords(said string) string {
 	switch {
 	case strings.Contains(said, "malformed HTTP response"):
-		return fmt.Sprintf("the collector speaks gRPC on this port: set OTEL_EXPORTER_OTLP_PROTOCOL=grpc, or take its port for HTTP, usually 4318: %.80q", said)
+		return fmt.Sprintf("the collector speaks gRPC on this port: set OTEL_EXPORTER_OTLP_PROTOCOL=grpc, or take its port "+
+			"for HTTP, usually 4318: %.80q", said)
 	case strings.Contains(said, "error reading server preface"):
-		return fmt.Sprintf("the collector does not speak gRPC on this port: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or take its port for gRPC, usually 4317: %.80q", said)
+		return fmt.Sprintf("the collector does not speak gRPC on this port: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, "+
+			"or take its port for gRPC, usually 4317: %.80q", said)
 	}
 	for _, secret := range c.secrets {
 		said = strings.ReplaceAll(said, secret, "…")

@@ -10,8 +10,9 @@ import (
 	"videosdk-auth-endpoint/internal/files"
 )
 
-// AddFile sets the variables of a file such as .env that the environment doesn't have. A file that isn't there sets none.
-// The remarks name the lines that may not mean what they seem to mean. Neither they nor the error hold anything of a line.
+// AddFile sets the variables of a file such as .env that the environment doesn't have. A file that isn't there sets
+// none. The remarks name the lines that may not mean what they seem to mean. Neither they nor the error hold anything
+// of a line.
 func AddFile(path string) (remarks []string, err error) {
 	text, err := files.Read(path)
 	if errors.Is(err, files.ErrMissing) {
@@ -47,9 +48,10 @@ func DropEmpty() {
 // white is what JavaScript calls white space. The byte order mark, which editors on Windows put first, is one of them.
 const white = `[\s\v\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}]`
 
-// assignment is what Node's dotenv takes for a variable: its name, its value and a comment. A value in quotes may have line
-// breaks in it. Without quotes it ends at a # or with its line.
-var assignment = regexp.MustCompile(`(?m)^` + white + `*(?:export` + white + `+)?([\w.-]+)(?:` + white + `*=|:` + white + `)` +
+// assignment is what Node's dotenv takes for a variable: its name, its value and a comment. A value in quotes may have
+// line breaks in it. Without quotes it ends at a # or with its line.
+var assignment = regexp.MustCompile(`(?m)^` + white + `*(?:export` + white + `+)?([\w.-]+)` +
+	`(?:` + white + `*=|:` + white + `)` +
 	`(` + white + `*(?:'(?:\\'|[^'])*'|"(?:\\"|[^"])*"|` + "`(?:\\\\`|[^`])*`" + `)|[^#\n]+)?` +
 	white + `*(#.*)?$`)
 
@@ -57,8 +59,8 @@ var outerWhite = regexp.MustCompile(`^` + white + `+|` + white + `+$`)
 
 func trim(text string) string { return outerWhite.ReplaceAllString(text, "") }
 
-// parse reads variables as Node's dotenv does, so that one file works with both: nothing is expanded, and a line that is
-// not an assignment is skipped.
+// parse reads variables as Node's dotenv does, so that one file works with both: nothing is expanded, and a line that
+// is not an assignment is skipped.
 func parse(text string) (variables map[string]string, remarks []string) {
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
 	variables = map[string]string{}
@@ -100,8 +102,8 @@ func parse(text string) (variables map[string]string, remarks []string) {
 
 const quotes = "'\"`"
 
-// unquote drops the quotes around a value. Line breaks are written as \n and \r in double quotes alone, even where those
-// are not closed.
+// unquote drops the quotes around a value. Line breaks are written as \n and \r in double quotes alone, even where
+// those are not closed.
 func unquote(value string) string {
 	if value == "" || !strings.Contains(quotes, value[:1]) {
 		return value

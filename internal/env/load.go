@@ -33,9 +33,9 @@ var hints = map[string]Mistake{
 	"bool":          "want true or false",
 }
 
-// Load fills spec, a pointer to a struct with envconfig's tags, from the environment. It names every variable that can't
-// be read, where envconfig stops at the first. The error of a parser may quote the value, and so a secret. Therefore it
-// shows only its own hints, and those of Decode methods that return a Mistake.
+// Load fills spec, a pointer to a struct with envconfig's tags, from the environment. It names every variable that
+// can't be read, where envconfig stops at the first. The error of a parser may quote the value, and so a secret.
+// Therefore it shows only its own hints, and those of Decode methods that return a Mistake.
 func Load(spec any) error {
 	var mistakes []error
 	for {

@@ -18,8 +18,8 @@ func Names(specs ...any) []string {
 	return names
 }
 
-// Misspelt returns a warning for each variable of the environment that seems to be meant for this service, but isn't one of
-// the known names. It doesn't show values.
+// Misspelt returns a warning for each variable of the environment that seems to be meant for this service, but isn't
+// one of the known names. It doesn't show values.
 func Misspelt(environ, known []string) []string {
 	set := map[string]bool{}
 	for _, entry := range environ {
@@ -48,7 +48,8 @@ func Misspelt(environ, known []string) []string {
 
 // serviceLink matches what Kubernetes and Docker set for each service. For one that is called auth they set, for
 // example, AUTH_SERVICE_HOST, AUTH_PORT=tcp://10.0.0.1:80 and AUTH_PORT_80_TCP_ADDR.
-var serviceLink = regexp.MustCompile(`^\w+(_SERVICE_HOST|_SERVICE_PORT\w*|_PORT_\d+_(TCP|UDP|SCTP)\w*)=|^\w+_PORT=(tcp|udp|sctp)://`)
+var serviceLink = regexp.MustCompile(
+	`^\w+(_SERVICE_HOST|_SERVICE_PORT\w*|_PORT_\d+_(TCP|UDP|SCTP)\w*)=|^\w+_PORT=(tcp|udp|sctp)://`)
 
 func allSet(names []string, set map[string]bool) bool {
 	return !slices.ContainsFunc(names, func(name string) bool { return !set[name] })
@@ -93,7 +94,8 @@ func inCommon(words, others []string) int {
 	return n
 }
 
-// alike says that two words differ by their endings at most, as ORIGIN and ORIGINS do, PROXY and PROXIES, ALLOW and ALLOWED.
+// alike says that two words differ by their endings at most, as ORIGIN and ORIGINS do, PROXY and PROXIES, ALLOW and
+// ALLOWED.
 func alike(a, b string) bool {
 	n := 0
 	for n < min(len(a), len(b)) && a[n] == b[n] {
@@ -102,8 +104,8 @@ func alike(a, b string) bool {
 	return a == b || n >= max(3, min(len(a), len(b))-1)
 }
 
-// typos is how many letters may be wrong in a name before it is another name. Short ones are too close to other words, and
-// OpenTelemetry's to one another.
+// typos is how many letters may be wrong in a name before it is another name. Short ones are too close to other words,
+// and OpenTelemetry's to one another.
 func typos(name string) int {
 	switch {
 	case len(name) < 6:

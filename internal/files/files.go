@@ -16,7 +16,8 @@ const maxSize = 1 << 20
 // ErrMissing is the error of a file that isn't there.
 var ErrMissing = errors.New("there is no such file")
 
-// Why a file can't be read. The path is not part of it, because somebody may have set the variable to the secret itself.
+// Why a file can't be read. The path is not part of it, because somebody may have set the variable to the secret
+// itself.
 var (
 	errDirectory = errors.New("this is a directory, want a file")
 	errForbidden = errors.New("no permission to read the file")
@@ -25,8 +26,8 @@ var (
 	errBinary    = errors.New("the file is not text")
 )
 
-// Read returns the text of a file, without the byte order mark that editors on Windows put first. Its error says what is
-// wrong with the file, but doesn't name it.
+// Read returns the text of a file, without the byte order mark that editors on Windows put first. Its error says what
+// is wrong with the file, but doesn't name it.
 func Read(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -71,8 +72,8 @@ func explain(err error) error {
 }
 
 // SameGeneration resolves the directory that all paths share, once, so that a swap between two reads can't mix old and
-// new files. Kubernetes swaps ..data, a link to the directory that holds a mounted Secret's files. Paths that don't share
-// a directory stay as they are.
+// new files. Kubernetes swaps ..data, a link to the directory that holds a mounted Secret's files. Paths that don't
+// share a directory stay as they are.
 func SameGeneration(paths ...string) []string {
 	dir := filepath.Dir(paths[0])
 	for _, path := range paths {

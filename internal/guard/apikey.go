@@ -20,7 +20,8 @@ import (
 // keyPrefix lets scanners for leaked secrets know an API key when they see it.
 const keyPrefix = "vsk_"
 
-// NewAPIKey returns a new key of 256 random bits, which is shown once, and the line that AUTH_API_KEYS_FILE needs of it.
+// NewAPIKey returns a new key of 256 random bits, which is shown once, and the line that AUTH_API_KEYS_FILE needs of
+// it.
 func NewAPIKey(name string) (key, line string, err error) {
 	if !isKeyName(name) {
 		return "", "", fmt.Errorf("want a name of %s", keyNames)
@@ -32,8 +33,8 @@ func NewAPIKey(name string) (key, line string, err error) {
 	return key, name + " " + hex.EncodeToString(hash[:]), nil
 }
 
-// apiKeys are the keys of a file or of AUTH_API_KEYS. One name may have several, so that a key can be replaced without a
-// gap.
+// apiKeys are the keys of a file or of AUTH_API_KEYS. One name may have several, so that a key can be replaced without
+// a gap.
 type apiKeys struct {
 	file  string // empty where AUTH_API_KEYS lists the keys
 	place string // begins what is said of a line
@@ -60,7 +61,8 @@ func loadAPIKeys(c Config) (*apiKeys, error) {
 	}
 	if len(*k.list.Load()) == 0 {
 		variable, line, _ := strings.Cut(k.place, ": ")
-		return nil, fmt.Errorf("%s: holds no key; make one %s for each with: videosdk-auth-endpoint apikey NAME", variable, line)
+		return nil, fmt.Errorf("%s: holds no key; make one %s for each with: videosdk-auth-endpoint apikey NAME",
+			variable, line)
 	}
 	return k, nil
 }
@@ -111,8 +113,8 @@ func (k *apiKeys) find(_ *http.Request, key string) (*Caller, *RefusalError) {
 }
 
 // parseAPIKeys reads lines of a name and the SHA-256 of a key in hexadecimal, with white space between. Empty lines and
-// those that start with # are skipped. Its error names lines by number, behind the words in place: somebody may have pasted
-// the key itself.
+// those that start with # are skipped. Its error names lines by number, behind the words in place: somebody may have
+// pasted the key itself.
 func parseAPIKeys(place, text string) ([]apiKey, error) {
 	var list []apiKey
 	seen := map[[sha256.Size]byte]bool{}

@@ -55,9 +55,9 @@ func (b *bearer) authenticate(r *http.Request) (*Caller, *RefusalError) {
 // maxBearer is the longest bearer token, in bytes: twice what the largest tokens of the usual providers have.
 const maxBearer = 16 << 10
 
-// bearerToken returns the token of the Authorization header, as RFC 6750 writes it: the word Bearer in any case, one space,
-// and letters, digits and -._~+/ with = at the end. No client sends the header twice, and proxies disagree on which one
-// counts, so two of them are refused whatever else the request has.
+// bearerToken returns the token of the Authorization header, as RFC 6750 writes it: the word Bearer in any case, one
+// space, and letters, digits and -._~+/ with = at the end. No client sends the header twice, and proxies disagree on
+// which one counts, so two of them are refused whatever else the request has.
 func bearerToken(header http.Header) (string, *RefusalError) {
 	sent := header["Authorization"]
 	if len(sent) == 0 {

@@ -24,10 +24,10 @@ func ParseClaims(text []byte) (map[string]any, error) {
 	return claims, nil
 }
 
-// exactNumbers replaces every json.Number in the value, at any depth, and returns it. A whole number becomes an int64, so
-// that a policy compares ids exactly and string() writes all their digits: as a float64, 1000000 would be 1e+06, and
-// 9007199254740993 would equal 9007199254740992. A whole number past int64 becomes a uint64 where it fits. Only the rest
-// are float64.
+// exactNumbers replaces every json.Number in the value, at any depth, and returns it. A whole number becomes an int64,
+// so that a policy compares ids exactly and string() writes all their digits: as a float64, 1000000 would be 1e+06, and
+// 9007199254740993 would equal 9007199254740992. A whole number past int64 becomes a uint64 where it fits. Only the
+// rest are float64.
 func exactNumbers(value any) any {
 	switch value := value.(type) {
 	case map[string]any:

@@ -53,8 +53,8 @@ func (s keySource) discover(ctx context.Context, client *http.Client) (string, e
 		return "", errors.New("AUTH_ISSUER: the provider's discovery is not a JSON object with issuer and jwks_uri")
 	}
 	if provider.Issuer != s.issuer {
-		return "", fmt.Errorf("AUTH_ISSUER: the provider at %s calls itself %.200q; both must be the same, to the last slash",
-			s, provider.Issuer)
+		return "", fmt.Errorf("AUTH_ISSUER: the provider at %s calls itself %.200q; both must be the same, "+
+			"to the last slash", s, provider.Issuer)
 	}
 	if !isProviderURL(provider.JWKSURI, s.http) {
 		return "", fmt.Errorf("AUTH_ISSUER: the provider's jwks_uri is %.200q; want an https URL", shown(provider.JWKSURI))

@@ -1,5 +1,5 @@
-// Package guard answers who calls and what they may have: it authenticates requests by users' tokens, API keys or what a
-// proxy says, and asks the policy whether a caller may have a grant. It knows HTTP's headers, but not Echo.
+// Package guard answers who calls and what they may have: it authenticates requests by users' tokens, API keys or what
+// a proxy says, and asks the policy whether a caller may have a grant. It knows HTTP's headers, but not Echo.
 package guard
 
 import (
@@ -31,8 +31,8 @@ func MethodByName(name string) *Method {
 	return nil
 }
 
-// New returns a guard that takes the time from clock. Its error lists every mistake in the files and in the policy, joined.
-// It does not connect: Run does. The configuration must be valid.
+// New returns a guard that takes the time from clock. Its error lists every mistake in the files and in the policy,
+// joined. It does not connect: Run does. The configuration must be valid.
 func New(c Config, clock func() time.Time) (*Guard, error) {
 	g := &Guard{trusted: c.TrustedProxies}
 	var mistakes []error

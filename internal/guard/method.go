@@ -19,8 +19,13 @@ type Scheme struct{ Name, BearerFormat, Description string }
 
 // The methods. None is that of an open endpoint.
 var (
-	None   = &Method{Name: "none"}
-	JWT    = &Method{Name: "jwt", Person: true, Credential: "the token of a signed-in user", Scheme: &Scheme{"user", "JWT", "a user's token, of the OpenID provider"}}
-	APIKey = &Method{Name: "api_key", Credential: "an API key", Scheme: &Scheme{"backend", "", "an API key (vsk_…)"}} //nolint:gosec // it describes a credential
-	Proxy  = &Method{Name: "proxy", Person: true, Cookie: true}
+	None = &Method{Name: "none"}
+	JWT  = &Method{
+		Name: "jwt", Person: true, Credential: "the token of a signed-in user",
+		Scheme: &Scheme{"user", "JWT", "a user's token, of the OpenID provider"},
+	}
+	APIKey = &Method{ //nolint:gosec // it describes a credential
+		Name: "api_key", Credential: "an API key", Scheme: &Scheme{"backend", "", "an API key (vsk_…)"},
+	}
+	Proxy = &Method{Name: "proxy", Person: true, Cookie: true}
 )

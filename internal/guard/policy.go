@@ -12,8 +12,8 @@ import (
 	"videosdk-auth-endpoint/signer"
 )
 
-// maxPolicyCost bounds what evaluating a policy may take. Cost is CEL's own measure: one unit is about one operation, or
-// ten bytes of text looked at.
+// maxPolicyCost bounds what evaluating a policy may take. Cost is CEL's own measure: one unit is about one operation,
+// or ten bytes of text looked at.
 const maxPolicyCost = 10_000
 
 // Policy is a CEL expression over caller and request.
@@ -23,8 +23,8 @@ type Policy struct {
 	variable string
 }
 
-// NewPolicy compiles and type-checks the text of a policy. Its error points at the mistake, and names the variable that the
-// text is from.
+// NewPolicy compiles and type-checks the text of a policy. Its error points at the mistake, and names the variable that
+// the text is from.
 func NewPolicy(variable, text string) (*Policy, error) {
 	env, err := policyEnv()
 	if err != nil {
@@ -61,14 +61,16 @@ func (p *Policy) Allow(c *Caller, grant *signer.Grant) error {
 	}
 }
 
-// failures are the beginnings of CEL's errors that quote no value. Others may quote a name, as that of timestamp() does.
+// failures are the beginnings of CEL's errors that quote no value. Others may quote a name, as that of timestamp()
+// does.
 var failures = []string{
-	"no such key", "no such overload", "no such attribute", "division by zero", "modulus by zero", "integer overflow", "unsigned integer overflow",
-	"index out of bounds", "index out of range", "unsupported index type", "optional.none() dereference", "type conversion error", "range error",
+	"no such key", "no such overload", "no such attribute", "division by zero", "modulus by zero", "integer overflow",
+	"unsigned integer overflow", "index out of bounds", "index out of range", "unsupported index type",
+	"optional.none() dereference", "type conversion error", "range error",
 }
 
-// failed says where and why the evaluation ended. CEL's own text may quote a value of the request, which the log must not
-// have in clear text with LOG_HASH_KEY.
+// failed says where and why the evaluation ended. CEL's own text may quote a value of the request, which the log must
+// not have in clear text with LOG_HASH_KEY.
 func (p *Policy) failed(err error) *RefusalError {
 	text, place := err.Error(), ""
 	if strings.Contains(text, "cost limit exceeded") {

@@ -39,14 +39,16 @@ func policyEnv() (*cel.Env, error) {
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the caller says what it is about
 	}
-	objects := &objects{registry, map[string]map[string]*types.FieldType{"Caller": callerFields, "Request": requestFields()}}
+	objects := &objects{registry, map[string]map[string]*types.FieldType{
+		"Caller": callerFields, "Request": requestFields(),
+	}}
 	return cel.NewEnv( //nolint:wrapcheck // the caller says what it is about
 		cel.CustomTypeAdapter(objects),
 		cel.CustomTypeProvider(objects),
 		cel.EnableMacroCallTracking(), // so that a part of a policy can be shown as it was written
 		cel.OptionalTypes(),
-		// split and lowerAscii: without them a policy would look for a scope by contains(), which other scopes pass too.
-		// From version 5 on these functions count towards the cost.
+		// split and lowerAscii: without them a policy would look for a scope by contains(), which other scopes pass
+		// too. From version 5 on these functions count towards the cost.
 		ext.Strings(ext.StringsVersion(5)),
 		cel.ASTValidators(literalTexts{}),
 		cel.ASTValidators(cel.ValidateRegexLiterals(), cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals()),
@@ -79,10 +81,12 @@ func callerField(t *cel.Type, get func(*Caller) any) *types.FieldType {
 
 func requestFields() map[string]*types.FieldType {
 	fields := map[string]*types.FieldType{}
+	kinds := map[signer.Type]*cel.Type{
+		signer.String: cel.StringType, signer.Integer: cel.IntType, signer.Regions: cel.ListType(cel.StringType),
+	}
 	for i, p := range signer.Properties() {
-		t := map[signer.Type]*cel.Type{signer.String: cel.StringType, signer.Integer: cel.IntType, signer.Regions: cel.ListType(cel.StringType)}[p.Type]
 		fields[p.Name] = &types.FieldType{
-			Type:  t,
+			Type:  kinds[p.Type],
 			IsSet: func(target any) bool { _, sent := target.(*signer.Grant).Value(i); return sent },
 			GetFrom: func(target any) (any, error) {
 				value, _ := target.(*signer.Grant).Value(i)
@@ -114,7 +118,8 @@ func (literalTexts) Validate(_ *cel.Env, _ cel.ValidatorConfig, a *ast.AST, issu
 		for _, call := range ast.MatchDescendants(ast.NavigateAST(a), ast.FunctionMatcher(function)) {
 			arguments := call.AsCall().Args()
 			if len(arguments) > argument && arguments[argument].Kind() != ast.LiteralKind {
-				issues.ReportErrorAtID(arguments[argument].ID(), "want a text in quotes here: %s may only insert what the policy says", function)
+				issues.ReportErrorAtID(arguments[argument].ID(),
+					"want a text in quotes here: %s may only insert what the policy says", function)
 			}
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"videosdk-auth-endpoint/signer"
 )
 
-// Explain says which parts of the policy are false for a request that Grant has denied by it, each with its place in the
-// policy's text. It is for people who write policies: it evaluates every part, so it takes longer than Grant does.
+// Explain says which parts of the policy are false for a request that Grant has denied by it, each with its place in
+// the policy's text. It is for people who write policies: it evaluates every part, so it takes longer than Grant does.
 func (r *Rules) Explain(ctx context.Context, s signer.Signer, c *Caller, request *signer.Request) ([]string, error) {
 	grant, err := s.Validate(ctx, request)
 	if err != nil {
@@ -23,8 +23,8 @@ func (r *Rules) Explain(ctx context.Context, s signer.Signer, c *Caller, request
 	return r.policy.Load().FalseParts(c, grant)
 }
 
-// FalseParts are the operands of the policy's outermost && that are false, each with its place in the policy's text. The
-// policy must have denied the grant.
+// FalseParts are the operands of the policy's outermost && that are false, each with its place in the policy's text.
+// The policy must have denied the grant.
 func (p *Policy) FalseParts(c *Caller, grant *signer.Grant) ([]string, error) {
 	env, err := policyEnv()
 	if err != nil {
@@ -66,9 +66,9 @@ func operands(e ast.Expr) []ast.Expr {
 	return all
 }
 
-// start says where the text of an expression begins, as an offset in code points. CEL has the place of an operator for what
-// it joins, and of the parenthesis for a call. Therefore the first place of anything in the expression counts, and the name
-// in front of it.
+// start says where the text of an expression begins, as an offset in code points. CEL has the place of an operator for
+// what it joins, and of the parenthesis for a call. Therefore the first place of anything in the expression counts, and
+// the name in front of it.
 func (p *Policy) start(e ast.Expr) int32 {
 	source, text := p.ast.NativeRep().SourceInfo(), []rune(p.ast.Source().Content())
 	self, _ := source.GetOffsetRange(e.ID())

@@ -32,7 +32,8 @@ func (p *Proxies) Decode(text string) error {
 		*p = append(*p, prefix.Masked())
 	}
 	if p.everybody() {
-		return env.Mistake("together these are every address, so that anybody could name any client; want your proxies' addresses")
+		return env.Mistake("together these are every address, so that anybody could name any client; " +
+			"want your proxies' addresses")
 	}
 	return nil
 }

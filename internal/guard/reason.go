@@ -34,8 +34,8 @@ const (
 	RateLimited     Reason = "rate_limited"
 )
 
-// credentials has the text that the client gets, for every reason. The text tells nothing that the sender could not read
-// in the credential itself. It is empty where the credential is not to blame.
+// credentials has the text that the client gets, for every reason. The text tells nothing that the sender could not
+// read in the credential itself. It is empty where the credential is not to blame.
 var credentials = map[Reason]string{
 	Missing:         "must be sent", // Guard.Explain says what
 	Malformed:       "must be Bearer, one space and one token, and must be sent once",

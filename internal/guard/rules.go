@@ -36,7 +36,8 @@ func (r *Rules) use(text string) error {
 	return err
 }
 
-// run reads AUTH_POLICY_FILE at each tick. A policy that can't be read or doesn't compile leaves the last good one in use.
+// run reads AUTH_POLICY_FILE at each tick. A policy that can't be read or doesn't compile leaves the last good one in
+// use.
 func (r *Rules) run(ctx context.Context, b Background) {
 	if r.config.PolicyFile != "" {
 		use := func(text string) { b.Policy(r.use(text)) }

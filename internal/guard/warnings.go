@@ -26,8 +26,8 @@ func (g *Guard) Warnings() (warnings []string) {
 		"away: chmod go-w."
 	warn(othersCanWrite(c.APIKeysFile), fmt.Sprintf(writable, "AUTH_API_KEYS_FILE"))
 	warn(othersCanWrite(c.PolicyFile), fmt.Sprintf(writable, "AUTH_POLICY_FILE"))
-	warn(c.verifiesTokens() && len(c.Issuers) == 0, "AUTH_JWKS_URL without AUTH_ISSUER: tokens of every issuer that these "+
-		"keys sign for are taken. Set AUTH_ISSUER, or ask for caller.claims.iss in the policy.")
+	warn(c.verifiesTokens() && len(c.Issuers) == 0, "AUTH_JWKS_URL without AUTH_ISSUER: tokens of every issuer that "+
+		"these keys sign for are taken. Set AUTH_ISSUER, or ask for caller.claims.iss in the policy.")
 	isPlain := func(address string) bool { return address != "" && !isProviderURL(address, false) }
 	warn(slices.ContainsFunc(slices.Concat(c.Issuers, c.JWKSURLs), isPlain), "AUTH_DANGEROUSLY_ALLOW_HTTP: key sets are "+
 		"fetched by http. Whoever is on the way to them can replace the keys, and make tokens for anybody.")

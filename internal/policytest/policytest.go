@@ -1,5 +1,5 @@
-// Package policytest tries policies on examples, as a pipeline does before a policy is deployed. Its files are YAML; their
-// format is in docs/guard.md.
+// Package policytest tries policies on examples, as a pipeline does before a policy is deployed. Its files are YAML;
+// their format is in docs/guard.md.
 package policytest
 
 import (
@@ -46,8 +46,8 @@ type Caller struct {
 }
 
 // The answers that a test can want. Denied is the policy's answer, or that of a caller without a name that can be in a
-// token. Failed means that the policy could not be evaluated, which also denies; it is an answer of its own because it is
-// seldom meant. Invalid means that the request breaks a rule, whoever makes it.
+// token. Failed means that the policy could not be evaluated, which also denies; it is an answer of its own because it
+// is seldom meant. Invalid means that the request breaks a rule, whoever makes it.
 const (
 	Allowed = "allowed"
 	Denied  = "denied"

@@ -22,8 +22,8 @@ type Process struct {
 	done   chan struct{}
 }
 
-// Run starts a program. Its log holds the lines of its standard output that keep returns true for; without keep it holds
-// them all. The next line is not read before keep has returned.
+// Run starts a program. Its log holds the lines of its standard output that keep returns true for; without keep it
+// holds them all. The next line is not read before keep has returned.
 func Run(t testing.TB, cmd *exec.Cmd, keep func(line string) bool) *Process {
 	t.Helper()
 	reader, writer, err := os.Pipe()

@@ -101,7 +101,8 @@ func StartCommand(t testing.TB, cmd *exec.Cmd, keep func(line string) bool) *Ser
 // Next waits for the line with that message, behind the line that it returned last.
 func (s *Service) Next(t testing.TB, message string) Line {
 	t.Helper()
-	line, place := s.find(t, s.read, fmt.Sprintf("the message %q", message), func(l Line) bool { return l["message"] == message })
+	has := func(l Line) bool { return l["message"] == message }
+	line, place := s.find(t, s.read, fmt.Sprintf("the message %q", message), has)
 	s.read = place + 1
 	return line
 }
