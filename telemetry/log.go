@@ -69,7 +69,8 @@ func severity(level zerolog.Level) string {
 // the addresses of clients.
 type withoutPeers struct{ io.Writer }
 
-var peers = regexp.MustCompile(`\b(tcp|from) [0-9a-f.:%\[\]]+(->[0-9a-f.:%\[\]]+)?`)
+// peers has ports, as the addresses of connections have, because a session may be called "12 from cafe".
+var peers = regexp.MustCompile(`\b(tcp|from) (\d+(\.\d+){3}|\[[^]]+\]):\d+(->[^\s"]+:\d+)?`)
 
 func (w withoutPeers) Write(line []byte) (int, error) {
 	_, err := w.Writer.Write(peers.ReplaceAll(line, []byte("$1 a hidden address")))

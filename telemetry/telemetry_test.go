@@ -658,6 +658,17 @@ func TestClientsOfTheLog(t *testing.T) {
 		reset := &net.OpError{Op: "read", Net: "tcp", Source: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 1}, Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 2}, Err: os.ErrDeadlineExceeded}
 		telemetry.NewRequests(m, nil, log).End(&telemetry.Record{Request: httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil), Client: "192.0.2.7", Status: 408, Err: reset})
 		log.Warn().Msg("http: TLS handshake error from 192.0.2.7:2: EOF")
+		log.Warn().Msg("read tcp [2001:db8::1%eth0]:1->[::ffff:192.0.2.7]:2")
+		for line := range strings.Lines(out.String()) {
+			if !json.Valid([]byte(line)) {
+				t.Errorf("%s: not JSON: %s", mode, line)
+			}
+		}
+		const names = "12 from cafe at 12:30, from 1800 to 2000"
+		log.Info().Msg(names)
+		if !strings.Contains(out.String(), names) {
+			t.Errorf("%s hides what is not an address: %s", mode, out.String())
+		}
 		if line := out.String(); !strings.Contains(line, want) || (mode != "full") == strings.Contains(line, "192.0.2.7") || (mode == "none") == strings.Contains(line, "client_address") {
 			t.Errorf("%s: %s", mode, line)
 		}
