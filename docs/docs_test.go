@@ -191,9 +191,10 @@ func (s *terminal) fillIn(text string) string {
 	).Replace(text)
 }
 
-// command makes a process of a line. go run is the binary, which was built of the same sources; the code is there already.
+// command makes a process of a line. go run is the binary, which was built of the same sources. The code is there already,
+// and Docker is not.
 func (s *terminal) command(ctx context.Context, line string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "bash", "-c", `go() { shift 2; "$BINARY" "$@"; }; git() { :; }; cd() { :; }; set -o pipefail; `+s.fillIn(line))
+	cmd := exec.CommandContext(ctx, "bash", "-c", `go() { shift 2; "$BINARY" "$@"; }; git() { :; }; cd() { :; }; docker() { :; }; set -o pipefail; `+s.fillIn(line))
 	cmd.Dir = s.dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "BINARY=" + s.binary, "PORT=" + s.port, "SHUTDOWN_DELAY=0s"}
 	cmd.Stdin = strings.NewReader(s.token)
