@@ -100,7 +100,7 @@ func serve(ctx context.Context) error {
 		return err
 	}
 	tokens := signer.New(c.signer, c.credentials, time.Now)
-	observed := telemetry.Trace(telemetry.Count(tokens, o.metrics), o.tracing)
+	observed := telemetry.Observe(tokens, o.metrics, o.tracing)
 	requests := telemetry.NewRequests(o.metrics, o.tracing, o.log)
 	h := handler.New(c.http, c.guard, observed, requests, telemetry.Handler(o.registry), o.log)
 	warn(o.log, c)

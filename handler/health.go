@@ -2,16 +2,14 @@ package handler
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"sync/atomic"
 )
 
-// errDraining and errNoKeySet say why the service is not ready. Both are errNotReady.
+// Why the service is not ready.
 var (
-	errNotReady = errors.New("not ready")
-	errDraining = fmt.Errorf("%w: shutting down", errNotReady)
-	errNoKeySet = fmt.Errorf("%w: the key set was not fetched yet", errNotReady)
+	errDraining = errors.New("not ready: shutting down")
+	errNoKeySet = errors.New("not ready: the key set was not fetched yet")
 )
 
 // health is the one place that knows whether the service takes requests.

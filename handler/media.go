@@ -64,17 +64,14 @@ func compressed(codings []string) bool {
 }
 
 // wideEncoding names the encoding of text that takes two or four bytes for each character; it is empty for others. JSON
-// starts with an ASCII character, so in such an encoding one of the first bytes is 0, or they are a byte order mark.
+// starts with an ASCII character, so one of the first two bytes is 0 there, or they are a byte order mark.
 func wideEncoding(body []byte) string {
-	if len(body) < 2 || body[0] != 0 && body[1] != 0 && body[0] < 0xfe {
-		return ""
-	}
-	start := append(slices.Clone(body[:min(len(body), 4)]), 1, 1)
+	start := body[:min(len(body), 4)]
 	switch {
-	case start[0] == 0 && start[1] == 0, start[1] == 0 && start[2] == 0,
-		bytes.HasPrefix(start, []byte("\xff\xfe\x00\x00")):
+	case bytes.Contains(start, []byte{0, 0}):
 		return "UTF-32"
-	case start[0] == 0, start[1] == 0, start[0] == 0xfe && start[1] == 0xff, start[0] == 0xff && start[1] == 0xfe:
+	case bytes.Contains(start[:min(len(start), 2)], []byte{0}),
+		bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")):
 		return "UTF-16"
 	default:
 		return ""

@@ -93,24 +93,18 @@ func asBrowsersWrite(scheme, host string) (string, error) {
 	if err != nil || parsed.Host == "" || parsed.Host != host {
 		return "", errNoOrigin
 	}
-	name, port := parsed.Hostname(), ""
-	if text := parsed.Port(); text != "" {
-		n, err := strconv.ParseUint(text, 10, 16)
-		if err != nil || n == 0 {
-			return "", errNoOrigin
-		}
-		port = strconv.FormatUint(n, 10)
+	name, err := webHost(scheme, parsed.Hostname())
+	if err != nil || parsed.Port() == "" {
+		return name, err
 	}
-	if scheme == "https" && port == "443" || scheme == "http" && port == "80" {
-		port = ""
+	port, err := strconv.ParseUint(parsed.Port(), 10, 16)
+	switch {
+	case err != nil || port == 0:
+		return "", errNoOrigin
+	case scheme == "https" && port == 443, scheme == "http" && port == 80:
+		return name, nil
 	}
-	if name, err = webHost(scheme, name); err != nil {
-		return "", err
-	}
-	if port != "" {
-		return name + ":" + port, nil
-	}
-	return name, nil
+	return name + ":" + strconv.FormatUint(port, 10), nil
 }
 
 // webHost returns the host in its one spelling. Hosts of an app's own scheme (capacitor://localhost) stay as they are.

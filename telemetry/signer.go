@@ -12,63 +12,14 @@ import (
 	"videosdk-auth-endpoint/signer"
 )
 
-// Count counts and times what the signer does.
-func Count(next signer.Signer, m *Metrics) signer.Signer { return counted{next, m} }
+// Observe counts, times and traces what the signer does; tracing may be nil. No span names a session, a user, or
+// anything of a token.
+func Observe(next signer.Signer, m *Metrics, t *Tracing) signer.Signer { return observed{next, m, t} }
 
-type counted struct {
+type observed struct {
 	signer.Signer
 	m *Metrics
-}
-
-func (c counted) Validate(ctx context.Context, r *signer.Request) (*signer.Grant, error) {
-	start := time.Now()
-	grant, err := c.Signer.Validate(ctx, r)
-	c.m.validationDuration.Observe(time.Since(start).Seconds())
-	if err == nil {
-		c.m.validations[resultValid].Inc()
-		c.countMisnamed(grant.Misnamed())
-		return grant, nil
-	}
-	c.m.validations[resultInvalid].Inc()
-	if invalid, ok := errors.AsType[*signer.ValidationError](err); ok {
-		c.countMisnamed(invalid.Misnamed)
-		for _, v := range invalid.Violations {
-			c.m.validationFailures[signer.Violation{Property: v.Property, Rule: v.Rule}].Inc()
-		}
-	}
-	return grant, err
-}
-
-func (c counted) countMisnamed(names []signer.Misnamed) {
-	for _, m := range names {
-		c.m.misnamed[m.Meant].Inc()
-	}
-}
-
-func (c counted) Sign(ctx context.Context, g *signer.Grant) (signer.Token, error) {
-	start := time.Now()
-	token, err := c.Signer.Sign(ctx, g)
-	c.m.signingDuration.Observe(time.Since(start).Seconds())
-	if err != nil {
-		c.m.signatures[resultError].Inc()
-		return token, err
-	}
-	c.m.signatures[resultOK].Inc()
-	c.m.issued[g.Role()].Inc()
-	return token, nil
-}
-
-// Trace puts a span around what the signer does. No span names a session, a user, or anything of a token.
-func Trace(next signer.Signer, t *Tracing) signer.Signer {
-	if t == nil {
-		return next
-	}
-	return spanned{next, t.tracer}
-}
-
-type spanned struct {
-	signer.Signer
-	tracer trace.Tracer
+	t *Tracing
 }
 
 // The attributes of the signer's spans; semantic conventions have none for them.
@@ -78,40 +29,63 @@ const (
 	lifetimeKey = attribute.Key("videosdk.token.lifetime")
 )
 
-// sampled says whether the request's span is recorded. If not, there are no spans below it, and the sampler is not
-// asked.
-func sampled(ctx context.Context) bool { return trace.SpanFromContext(ctx).IsRecording() }
+// noSpan takes what is said of it, and keeps nothing.
+var noSpan = trace.SpanFromContext(context.Background())
 
-func (s spanned) Validate(ctx context.Context, r *signer.Request) (*signer.Grant, error) {
-	if !sampled(ctx) {
-		return s.Signer.Validate(ctx, r)
+// span starts a span below the request's. Where that one is not recorded, the sampler is not asked again.
+func (o observed) span(ctx context.Context, name string) (context.Context, trace.Span) {
+	if o.t == nil || !trace.SpanFromContext(ctx).IsRecording() {
+		return ctx, noSpan
 	}
-	ctx, span := s.tracer.Start(ctx, "token.validate")
+	return o.t.tracer.Start(ctx, name)
+}
+
+func (o observed) Validate(ctx context.Context, r *signer.Request) (*signer.Grant, error) {
+	ctx, span := o.span(ctx, "token.validate")
 	defer span.End()
-	grant, err := s.Signer.Validate(ctx, r)
+	start := time.Now()
+	grant, err := o.Signer.Validate(ctx, r)
+	o.m.validationDuration.Observe(time.Since(start).Seconds())
+	if err == nil {
+		o.m.validations[resultValid].Inc()
+		o.countMisnamed(grant.Misnamed())
+		return grant, nil
+	}
+	o.m.validations[resultInvalid].Inc()
 	// a client's mistake is not an error of the server, so the span's status stays unset
 	if invalid, ok := errors.AsType[*signer.ValidationError](err); ok {
-		rules := make([]string, len(invalid.Violations))
-		for i, v := range invalid.Violations {
-			rules[i] = v.Property + "." + string(v.Rule)
+		o.countMisnamed(invalid.Misnamed)
+		var rules []string
+		for _, v := range invalid.Violations {
+			o.m.validationFailures[signer.Violation{Property: v.Property, Rule: v.Rule}].Inc()
+			rules = append(rules, v.Property+"."+string(v.Rule))
 		}
 		span.SetAttributes(rulesKey.StringSlice(rules))
 	}
 	return grant, err
 }
 
-func (s spanned) Sign(ctx context.Context, g *signer.Grant) (signer.Token, error) {
-	if !sampled(ctx) {
-		return s.Signer.Sign(ctx, g)
+func (o observed) countMisnamed(names []signer.Misnamed) {
+	for _, m := range names {
+		o.m.misnamed[m.Meant].Inc()
 	}
-	ctx, span := s.tracer.Start(ctx, "token.sign")
+}
+
+func (o observed) Sign(ctx context.Context, g *signer.Grant) (signer.Token, error) {
+	ctx, span := o.span(ctx, "token.sign")
 	defer span.End()
-	token, err := s.Signer.Sign(ctx, g)
+	start := time.Now()
+	token, err := o.Signer.Sign(ctx, g)
+	o.m.signingDuration.Observe(time.Since(start).Seconds())
+	o.m.signatures[result(err)].Inc()
 	if err != nil {
 		span.RecordError(err)
 		span.SetStatus(codes.Error, "token not signed")
 		return token, err
 	}
-	span.SetAttributes(roleKey.String(g.Role()), lifetimeKey.Int64(int64(g.Lifetime()/time.Second)))
+	o.m.issued[g.Role()].Inc()
+	if span.IsRecording() {
+		span.SetAttributes(roleKey.String(g.Role()), lifetimeKey.Int64(int64(g.Lifetime()/time.Second)))
+	}
 	return token, nil
 }

@@ -118,7 +118,7 @@ func TestEverySeriesExists(t *testing.T) {
 // TestMisnamedProperties are counted by the property that is meant, which a client can't choose freely.
 func TestMisnamedProperties(t *testing.T) {
 	m, registry := newMetrics(t)
-	s := telemetry.Count(newSigner(t), m)
+	s := telemetry.Observe(newSigner(t), m, nil)
 	for _, properties := range []map[string]string{{"sessionName": "a", "role": "0", "geo_regions": "US"}, {"session_name": "a", "GEO_REGIONS": "US", "whatever": "x"}} {
 		_, _ = s.Validate(t.Context(), request(properties))
 	}
@@ -143,7 +143,7 @@ func TestMetricNames(t *testing.T) {
 
 func TestCounts(t *testing.T) {
 	m, registry := newMetrics(t)
-	s := telemetry.Count(newSigner(t), m)
+	s := telemetry.Observe(newSigner(t), m, nil)
 	for _, r := range []*signer.Request{request(valid), request(map[string]string{"sessionName": "a", "role": "0"}), request(map[string]string{"role": "2"})} {
 		if grant, err := s.Validate(t.Context(), r); err == nil {
 			if _, err := s.Sign(t.Context(), grant); err != nil {
@@ -151,7 +151,7 @@ func TestCounts(t *testing.T) {
 			}
 		}
 	}
-	broken := telemetry.Count(failing{newSigner(t)}, m)
+	broken := telemetry.Observe(failing{newSigner(t)}, m, nil)
 	grant, err := broken.Validate(t.Context(), request(valid))
 	if err != nil {
 		t.Fatal(err)
@@ -347,10 +347,6 @@ func TestTracingIsOffWithoutACollector(t *testing.T) {
 			t.Errorf("%+v: %v %v", c, tracing, err)
 		}
 	}
-	s := newSigner(t)
-	if telemetry.Trace(s, nil) != s {
-		t.Error("a signer without tracing is wrapped")
-	}
 }
 
 // TestSlowCollector: spans beyond the queue are dropped and counted, at once, and every span is accounted for.
@@ -362,7 +358,7 @@ func TestSlowCollector(t *testing.T) {
 	})
 	m, registry := newMetrics(t)
 	tracing := newTracing(t, m, 10)
-	s, ctx := telemetry.Trace(newSigner(t), tracing), inRequest(t, m, tracing)
+	s, ctx := telemetry.Observe(newSigner(t), m, tracing), inRequest(t, m, tracing)
 	for range 100 {
 		if _, err := s.Validate(ctx, request(valid)); err != nil {
 			t.Fatal(err)
@@ -453,7 +449,7 @@ func TestCollectorThatRefuses(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range 2 {
-				if _, err := telemetry.Trace(newSigner(t), tracing).Validate(inRequest(t, m, tracing), request(valid)); err != nil {
+				if _, err := telemetry.Observe(newSigner(t), m, tracing).Validate(inRequest(t, m, tracing), request(valid)); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -145,23 +145,9 @@ func (*verifier) checkKind(claims jwt.MapClaims) *RefusalError {
 
 // checkAudience looks at the first of AUTH_AUDIENCE_CLAIM's claims that the token has.
 func (v *verifier) checkAudience(claims jwt.MapClaims) *RefusalError {
-	name := v.config.AudienceClaims[0]
-	for _, candidate := range v.config.AudienceClaims {
-		if claims[candidate] != nil {
-			name = candidate
-			break
-		}
-	}
-	var audiences []string
-	switch value := claims[name].(type) {
-	case string:
-		audiences = []string{value}
-	case []any:
-		for _, entry := range value {
-			text, _ := entry.(string)
-			audiences = append(audiences, text)
-		}
-	}
+	i := slices.IndexFunc(v.config.AudienceClaims, func(name string) bool { return claims[name] != nil })
+	name := v.config.AudienceClaims[max(i, 0)]
+	audiences, _ := jwt.MapClaims{"aud": claims[name]}.GetAudience() // none of what is not text or a list of texts
 	wanted := strings.Join(v.config.Audience, ", ")
 	if len(audiences) == 0 || len(audiences) == 1 && audiences[0] == "" {
 		return refuse(Claims, "the token's %s is %s; want %.200s (AUTH_AUDIENCE)", name, describe(claims[name]), wanted)
