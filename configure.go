@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"videosdk-auth-endpoint/handler"
 	"videosdk-auth-endpoint/internal/env"
+	"videosdk-auth-endpoint/internal/files"
 	"videosdk-auth-endpoint/internal/guard"
 	"videosdk-auth-endpoint/signer"
 	"videosdk-auth-endpoint/telemetry"
@@ -38,18 +40,51 @@ func configure() (config, error) {
 	return c, wrongConfiguration(append(mistakes, err), c.warnings)
 }
 
-// readCredentials returns the app's credentials, and a warning for each that looks like a placeholder.
+// readCredentials returns the app's credentials, and a warning for each that looks like a placeholder. It warns of
+// unused entries even if there are no credentials, because a misspelt one may be why.
 func readCredentials(c *signer.Config) (signer.Credentials, []string, error) {
+	var warnings []string
+	if warning := unusedEntries(c); warning != "" {
+		warnings = append(warnings, warning)
+	}
 	credentials, err := c.Credentials()
 	if err != nil {
-		return credentials, nil, err
+		return credentials, warnings, err
 	}
-	var warnings []string
 	for _, name := range credentials.Placeholders() {
 		warnings = append(warnings, "the Video SDK "+name+" looks like the placeholder of an example; "+
 			"Zoom refuses every token until it is your app's own")
 	}
 	return credentials, warnings, nil
+}
+
+// shownEntries is how many unused entries of a Secret a warning names.
+const shownEntries = 5
+
+// unusedEntries returns a warning if the mounted Secret of the credentials has entries that no variable names. One may
+// be a misspelt credential: an old entry beside it would stay in use. Names in a Secret are not secret.
+func unusedEntries(c *signer.Config) string {
+	dir := filepath.Dir(c.KeyFile)
+	if c.KeyFile == "" || c.SecretFile == "" || filepath.Dir(c.SecretFile) != dir {
+		return ""
+	}
+	var paths, quoted []string
+	for _, variable := range os.Environ() {
+		_, value, _ := strings.Cut(variable, "=")
+		paths = append(paths, value)
+	}
+	unused := files.Unused(dir, paths)
+	for _, name := range unused[:min(len(unused), shownEntries)] {
+		quoted = append(quoted, fmt.Sprintf("%.64q", name))
+	}
+	if more := len(unused) - len(quoted); more > 0 {
+		quoted = append(quoted, fmt.Sprintf("and %d more", more))
+	}
+	if len(quoted) == 0 {
+		return ""
+	}
+	return "the Secret of the Video SDK key and secret has entries that no variable names: " + strings.Join(quoted, ", ") +
+		". If one is misspelt, an old entry beside it stays in use; replace the whole Secret"
 }
 
 // settings are the part of the configuration that one package knows.

@@ -2,8 +2,10 @@ package main_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -514,6 +516,55 @@ func TestRotation(t *testing.T) {
 		if strings.Contains(s.Output(), secret) {
 			t.Errorf("%s is in the log", secret)
 		}
+	}
+}
+
+// TestUnusedEntries: the service warns of entries in the Secret that no variable names, at its start and when they change,
+// because a misspelt one leaves an old one beside it.
+func TestUnusedEntries(t *testing.T) {
+	dir, generation := t.TempDir(), 0
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	mount := func(names ...string) { // as the kubelet does it
+		generation++
+		data := fmt.Sprintf("..%d", generation)
+		must(os.Mkdir(filepath.Join(dir, data), 0o700))
+		for _, name := range names {
+			must(os.WriteFile(filepath.Join(dir, data, name), []byte("hidden-content"), 0o600))
+			if err := os.Symlink("..data/"+name, filepath.Join(dir, name)); !errors.Is(err, fs.ErrExist) {
+				must(err)
+			}
+		}
+		must(os.Symlink(data, filepath.Join(dir, "..tmp")))
+		must(os.Rename(filepath.Join(dir, "..tmp"), filepath.Join(dir, "..data")))
+	}
+	const warning = "the Secret of the Video SDK key and secret has entries that no variable names: "
+	env := []string{"PORT=0", "ZOOM_VIDEO_SDK_KEY_FILE=" + dir + "/key", "ZOOM_VIDEO_SDK_SECRET_FILE=" + dir + "/secret", "AUTH_API_KEYS_FILE=" + dir + "/keys"}
+
+	mount("key", "secrt", "keys")
+	if _, stderr, code := run(t, command(t, env)); code != 1 || !strings.Contains(stderr, "ZOOM_VIDEO_SDK_SECRET_FILE: there is no such file") || !strings.Contains(stderr, "\nthis may be why:\n  "+warning+`"secrt". `) {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+
+	mount("key", "secret", "secrt")
+	s := start(t, env[:3])
+	starts := func(names string) func(servicetest.Line) bool {
+		return func(line servicetest.Line) bool {
+			message, _ := line["message"].(string)
+			return line["severity"] == "WARNING" && strings.HasPrefix(message, warning+names)
+		}
+	}
+	if !slices.ContainsFunc(s.Before(), starts(`"keys", "secrt". `)) { // a file of the mount before
+		t.Errorf("no warning at the start: %v", s.Before())
+	}
+	mount("key", "secret", "a"+strings.Repeat("b", 100), "c", "d", "e", "f")
+	s.Line(t, starts(`"a`+strings.Repeat("b", 63)+`", "c", "d", "e", "f", and 2 more. `))
+	if strings.Contains(s.Output(), "hidden-content") {
+		t.Error("what an entry holds is in the log")
 	}
 }
 

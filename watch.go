@@ -23,6 +23,7 @@ func watch(ctx context.Context, c config, tokens *signer.HS256, o *observability
 	if c.signer.KeyFile != "" || c.signer.SecretFile != "" {
 		use := func(c signer.Credentials) { tokens.Use(c); credentials(nil) }
 		go files.Watch(ctx, time.Tick(watchInterval), c.credentials, c.signer.Credentials, use, credentials)
+		go watchEntries(ctx, &c.signer, o.log)
 	}
 	c.guard.Run(ctx, guard.Background{
 		Transport: telemetry.Transport(http.DefaultTransport, o.tracing),
@@ -31,6 +32,17 @@ func watch(ctx context.Context, c config, tokens *signer.HS256, o *observability
 		APIKeys:   reload(o.log, "API keys", o.metrics.APIKeysRead),
 		Policy:    reload(o.log, "policy", o.metrics.PolicyRead),
 	})
+}
+
+// watchEntries warns of unused entries whenever others are there than before, even if the credentials stay the same.
+func watchEntries(ctx context.Context, c *signer.Config, log *telemetry.Log) {
+	read := func() (string, error) { return unusedEntries(c), nil }
+	warn := func(warning string) {
+		if warning != "" {
+			log.Warn().Msg(warning)
+		}
+	}
+	files.Watch(ctx, time.Tick(watchInterval), unusedEntries(c), read, warn, nil)
 }
 
 // reload returns a function that counts and logs each reading of a file that has changed. After an error the earlier

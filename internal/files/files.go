@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -91,4 +92,21 @@ func SameGeneration(paths ...string) []string {
 		resolved[i] = filepath.Join(dir, filepath.Base(path))
 	}
 	return resolved
+}
+
+// Unused names the entries of a mounted Secret that no path leads to. A directory without ..data isn't such a mount.
+func Unused(dir string, paths []string) []string {
+	if _, err := os.Lstat(filepath.Join(dir, "..data")); err != nil {
+		return nil
+	}
+	entries, _ := os.ReadDir(dir) // the service has read files there: if it can't any more, it says so elsewhere
+	var names []string
+	for _, entry := range entries {
+		leads := func(path string) bool { return filepath.Clean(path) == filepath.Join(dir, entry.Name()) }
+		isOwn := strings.HasPrefix(entry.Name(), "..") // a name of the kubelet's
+		if !isOwn && !slices.ContainsFunc(paths, leads) {
+			names = append(names, entry.Name())
+		}
+	}
+	return names
 }

@@ -88,6 +88,33 @@ func TestSameGeneration(t *testing.T) {
 	}
 }
 
+func TestUnused(t *testing.T) {
+	mount := func(names ...string) string {
+		dir := t.TempDir()
+		for _, name := range names {
+			write(t, filepath.Join(dir, name), "")
+		}
+		return dir
+	}
+	secret := mount("..data", "key", "secret", "secrt", "..2026_11_25")
+	for _, c := range []struct {
+		name, dir   string
+		paths, want []string
+	}{
+		{"an entry that no path leads to", secret, []string{secret + "/key", secret + "/secret"}, []string{"secrt"}},
+		{"paths that are written in other ways", secret, []string{secret + "//key", secret + "/./secret", secret + "/a/../secrt"}, nil},
+		{"the same name elsewhere", secret, []string{"/elsewhere/key", "secret", secret + "/secrt"}, []string{"key", "secret"}},
+		{"an ordinary directory", mount("key", "secrt"), nil, nil},
+		{"no directory", "/nowhere", nil, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := files.Unused(c.dir, c.paths); !slices.Equal(got, c.want) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 // TestWatch: what is read counts once two reads in a row agree, and each change is handed on once.
 func TestWatch(t *testing.T) {
 	path := write(t, t.TempDir()+"/file", "one")
