@@ -180,17 +180,19 @@ func TestUnits(t *testing.T) {
 	t.Log(summary)
 }
 
+// conform holds manifests against the schemas in the folder.
+func conform(t *testing.T, schemas string, manifests []byte) (string, error) {
+	t.Helper()
+	out, errs, err := command(t, manifests, "kubeconform", "-strict", "-summary", "-schema-location="+schemas+schemaFile)
+	return out + errs, err
+}
+
 // TestSchemas: every object is valid for the API, and a field that the API does not know is found.
 func TestSchemas(t *testing.T) {
-	dir := makeSchemas(t)
-	conform := func(t *testing.T, manifests []byte) (string, error) {
-		t.Helper()
-		out, errs, err := command(t, manifests, "kubeconform", "-strict", "-summary", "-schema-location="+dir+schemaFile)
-		return out + errs, err
-	}
+	dir := makeSchemas(t, rendered...)
 	for name, manifests := range renderings(t) {
 		t.Run(name, func(t *testing.T) {
-			out, err := conform(t, manifests)
+			out, err := conform(t, dir, manifests)
 			if want := fmt.Sprintf("Valid: %d, Invalid: 0, Errors: 0, Skipped: 0", len(objects(t, manifests))); err != nil || !strings.Contains(out, want) {
 				t.Errorf("%v\n%s", err, out)
 			}
@@ -217,7 +219,7 @@ func TestSchemas(t *testing.T) {
 			if wrong == all {
 				t.Fatalf("the rendering has no %q", c.old)
 			}
-			if out, err := conform(t, []byte(wrong)); err == nil || !strings.Contains(out, c.want) {
+			if out, err := conform(t, dir, []byte(wrong)); err == nil || !strings.Contains(out, c.want) {
 				t.Errorf("not found: %v\n%s", err, out)
 			}
 		})

@@ -4,13 +4,12 @@ import (
 	"encoding/json"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"sigs.k8s.io/yaml"
+	"videosdk-auth-endpoint/e2e/internal/modules"
 )
 
 // schemaFile is where kubeconform looks for the schema of a kind, in the folder of schemas.
@@ -21,20 +20,22 @@ const (
 	objectMeta       = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 )
 
-// modules hold the schemas of the API: Kubernetes' own, and those of the custom resources.
-var modules = struct{ kubernetes, prometheusOperator, gateway string }{
-	"k8s.io/kubernetes@v1.37.2",
-	"github.com/prometheus-operator/prometheus-operator@v0.85.0",
-	"sigs.k8s.io/gateway-api@v1.4.1",
+// customResources are the files of CustomResourceDefinitions in a module's source.
+type customResources struct{ module, files string }
+
+// rendered are those of the kinds that the chart makes.
+var rendered = []customResources{
+	{modules.PrometheusOperator, "example/prometheus-operator-crd/*.yaml"},
+	{modules.Gateway, "config/crd/standard/*.yaml"},
 }
 
 type schema = map[string]any
 
-// makeSchemas writes a JSON schema for every kind of the API and returns the folder.
-func makeSchemas(t *testing.T) string {
+// makeSchemas writes a JSON schema for every kind of the API, and for the custom resources, and returns the folder.
+func makeSchemas(t *testing.T, custom ...customResources) string {
 	t.Helper()
 	var swagger struct{ Definitions map[string]schema }
-	content, err := os.ReadFile(moduleDir(t, modules.kubernetes) + "/api/openapi-spec/swagger.json")
+	content, err := os.ReadFile(modules.Dir(t, modules.Kubernetes) + "/api/openapi-spec/swagger.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,11 +57,8 @@ func makeSchemas(t *testing.T) string {
 		kind := kinds[0].(schema)
 		writeSchema(t, dir, kind["group"].(string), kind["version"].(string), kind["kind"].(string), definition, swagger.Definitions)
 	}
-	for _, pattern := range []string{
-		moduleDir(t, modules.prometheusOperator) + "/example/prometheus-operator-crd/*.yaml",
-		moduleDir(t, modules.gateway) + "/config/crd/standard/*.yaml",
-	} {
-		customSchemas(t, dir, pattern, swagger.Definitions)
+	for _, c := range custom {
+		customSchemas(t, dir, filepath.Join(modules.Dir(t, c.module), c.files), swagger.Definitions)
 	}
 	return dir
 }
@@ -73,9 +71,15 @@ func customSchemas(t *testing.T, dir, pattern string, definitions map[string]sch
 		t.Fatalf("%s: %d files, %v", pattern, len(files), err)
 	}
 	for _, file := range files {
-		var definition struct {
-			Kind string
-			Spec struct {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range objects(t, content) {
+			if o.Kind != "CustomResourceDefinition" {
+				continue
+			}
+			var definition struct {
 				Group    string
 				Names    struct{ Kind string }
 				Versions []struct {
@@ -83,21 +87,14 @@ func customSchemas(t *testing.T, dir, pattern string, definitions map[string]sch
 					Schema struct{ OpenAPIV3Schema schema }
 				}
 			}
-		}
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := yaml.Unmarshal(content, &definition); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		if definition.Kind != "CustomResourceDefinition" {
-			continue
-		}
-		for _, version := range definition.Spec.Versions {
-			root := closed(version.Schema.OpenAPIV3Schema).(schema)
-			root["properties"].(schema)["metadata"] = schema{"$ref": definitionPrefix + objectMeta}
-			writeSchema(t, dir, definition.Spec.Group, version.Name, definition.Spec.Names.Kind, root, definitions)
+			if err := json.Unmarshal(o.Spec, &definition); err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			for _, version := range definition.Versions {
+				root := closed(version.Schema.OpenAPIV3Schema).(schema)
+				root["properties"].(schema)["metadata"] = schema{"$ref": definitionPrefix + objectMeta}
+				writeSchema(t, dir, definition.Group, version.Name, definition.Names.Kind, root, definitions)
+			}
 		}
 	}
 }
@@ -184,17 +181,4 @@ func closed(node any) any {
 	default:
 		return node
 	}
-}
-
-// moduleDir is the folder of a module's source, downloaded and checked by Go.
-func moduleDir(t *testing.T, module string) string {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", module)
-	cmd.Dir = t.TempDir() // outside of any module, so that no go.sum changes
-	out, err := cmd.Output()
-	var answer struct{ Dir, Error string }
-	if jsonErr := json.Unmarshal(out, &answer); err != nil || jsonErr != nil || answer.Dir == "" {
-		t.Fatalf("go mod download %s: %v %v %s", module, err, jsonErr, answer.Error)
-	}
-	return answer.Dir
 }
