@@ -93,30 +93,43 @@ func TestNull(t *testing.T) {
 	}
 }
 
-// TestReuseValues: --reuse-values brings the values of an older chart in place of this one's. What they lack has its default.
+// previous is the chart as it was packaged before values were added and removed.
+const previous = "testdata/previous.tgz"
+
+// TestReuseValues: --reuse-values brings all values of an older chart, with their defaults, in place of this one's. Those that it
+// lacks have their defaults, and those that are gone do no harm. The cluster test makes such an upgrade.
 func TestReuseValues(t *testing.T) {
-	old := filepath.Join(t.TempDir(), filepath.Base(chart))
-	if err := os.CopyFS(old, os.DirFS(chart)); err != nil {
-		t.Fatal(err)
-	}
-	previous, err := os.ReadFile("testdata/previous.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(old, "values.yaml"), previous, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	on := write(t, everything)
-	want, errs, err := template(t, "helm4", "default", "--values="+on)
-	if err != nil {
-		t.Fatalf("%v\n%s", err, errs)
-	}
-	got, errs, err := command(t, nil, "helm4", "template", "auth", old, "--namespace=test", "--kube-version="+kubernetes, "--values=testdata/default.yaml", "--values="+on)
-	if err != nil {
-		t.Fatalf("%v\n%s", err, errs)
-	}
-	if got != want {
-		t.Error("the values of the version before are not rendered as this version's own")
+	for _, helm := range helms {
+		t.Run(helm, func(t *testing.T) {
+			old := filepath.Join(t.TempDir(), filepath.Base(chart))
+			if err := os.CopyFS(old, os.DirFS(chart)); err != nil {
+				t.Fatal(err)
+			}
+			values, errs, err := command(t, nil, helm, "show", "values", previous)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, errs)
+			}
+			for _, gone := range []string{"AUTH_POLICY:", "runbookBaseUrl:"} {
+				if !strings.Contains(values, gone) {
+					t.Errorf("the older chart has no %s", gone)
+				}
+			}
+			if err := os.WriteFile(filepath.Join(old, "values.yaml"), []byte(values), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			on := write(t, everything)
+			want, errs, err := template(t, helm, "default", "--values="+on)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, errs)
+			}
+			got, errs, err := command(t, nil, helm, "template", "auth", old, "--namespace=test", "--kube-version="+kubernetes, "--values=testdata/default.yaml", "--values="+on)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, errs)
+			}
+			if got != want {
+				t.Error("the values of the version before are not rendered as this version's own")
+			}
+		})
 	}
 }
 
