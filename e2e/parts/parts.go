@@ -6,6 +6,7 @@ package parts
 import (
 	"crypto/sha256"
 	"debug/buildinfo"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,8 +26,8 @@ type part struct {
 }
 
 var all = []part{
-	// All discoveries of targets but those by file, by HTTP and in Kubernetes are left out: they are SDKs of every cloud, and
-	// three quarters of what there is to compile and to download. Helm has Kubernetes' client anyway.
+	// All discoveries of targets but those by file, by HTTP and in Kubernetes are left out: they are SDKs of every
+	// cloud, and three quarters of what there is to compile and to download. Helm has Kubernetes' client anyway.
 	{"prometheus", "github.com/prometheus/prometheus/cmd/prometheus", "remove_all_sd,enable_kubernetes_sd"},
 	{"promtool", "github.com/prometheus/prometheus/cmd/promtool", "remove_all_sd"},
 	{"otelcol", "./otelcol", ""},
@@ -52,9 +53,13 @@ func Path(t testing.TB, name string) string {
 
 // Find is Path for what is not a test.
 func Find(name string) (string, error) {
+	w, err := open()
+	if err != nil {
+		return "", err
+	}
 	for _, p := range all {
 		if p.name == name {
-			return p.find(os.Stderr)
+			return w.find(p, os.Stderr)
 		}
 	}
 	return "", fmt.Errorf("there is no part %q", name)
@@ -62,57 +67,63 @@ func Find(name string) (string, error) {
 
 // Build builds those of the named programs that are missing, or all, and says what it does.
 func Build(out io.Writer, names ...string) error {
-	var missing []part
-	for _, p := range all {
-		if len(names) > 0 && !slices.Contains(names, p.name) {
-			continue
-		}
-		path, err := p.kept()
-		if err != nil {
-			return err
-		}
-		if path == "" {
-			missing = append(missing, p)
-		}
+	w, err := open()
+	if err != nil {
+		return err
 	}
+	missing := slices.DeleteFunc(slices.Clone(all), func(p part) bool {
+		return len(names) > 0 && !slices.Contains(names, p.name) || w.kept(p) != ""
+	})
 	if len(missing) > 0 {
-		fmt.Fprintln(out, "== building programs that the tests run beside the service. All of them take about seven minutes of one core, "+
-			"390 MB in the folder of caches, and 2 GB in Go's build cache.")
+		fmt.Fprintln(out, "== building programs that the tests run beside the service. All of them take about seven minutes of "+
+			"one core, 390 MB in the folder of caches, and 2 GB in Go's build cache.")
 	}
 	for i, p := range missing {
 		fmt.Fprintf(out, "[%d/%d] ", i+1, len(missing))
-		if _, err := p.find(out); err != nil {
+		if _, err := w.find(p, out); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// workshop is where programs are built, and where they are kept.
+type workshop struct {
+	module string // the folder of the module that this package is in, and that its users run in
+	mod    string // what is in its go.mod
+	kit    string // the folder of the programs
+}
+
+func open() (*workshop, error) {
+	out, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return nil, err
+	}
+	file := strings.TrimSpace(string(out))
+	mod, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return nil, err
+	}
+	w := &workshop{filepath.Dir(file), string(mod), filepath.Join(cache, "videosdk-auth-endpoint")}
+	return w, os.MkdirAll(w.kit, 0o755)
+}
+
 // kept is where the program is; empty when it has to be built.
-func (p part) kept() (string, error) {
-	prefix, err := p.prefix()
-	if err != nil {
-		return "", err
-	}
-	module, err := moduleDir()
-	if err != nil {
-		return "", err
-	}
-	mod, err := os.ReadFile(filepath.Join(module, "go.mod"))
-	if err != nil {
-		return "", err
-	}
-	found, err := filepath.Glob(prefix + "*")
-	if err != nil {
-		return "", err
-	}
+func (w *workshop) kept(p part) string {
+	found, _ := filepath.Glob(w.prefix(p) + "*") // the pattern is well-formed
 	for _, path := range found {
-		if info, err := buildinfo.ReadFile(path); err == nil && (strings.Contains(p.pkg, "@") || linkedFrom(info, string(mod))) {
+		info, err := buildinfo.ReadFile(path)
+		if err == nil && (strings.Contains(p.pkg, "@") || linkedFrom(info, w.mod)) {
 			now := time.Now()
-			return path, os.Chtimes(path, now, now) // prune sees that it is in use
+			_ = os.Chtimes(path, now, now) // prune sees that it is in use
+			return path
 		}
 	}
-	return "", nil
+	return ""
 }
 
 // linkedFrom tells whether a program has the versions of modules that stand in a go.mod.
@@ -130,51 +141,31 @@ func linkedFrom(info *buildinfo.BuildInfo, mod string) bool {
 }
 
 // prefix is how the path of the program begins, with a hash of all that it is made of but the modules.
-func (p part) prefix() (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	module, err := moduleDir()
-	if err != nil {
-		return "", err
-	}
+func (w *workshop) prefix(p part) string {
 	hash := sha256.New()
 	fmt.Fprintln(hash, p, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	if strings.HasPrefix(p.pkg, ".") {
-		files, err := filepath.Glob(filepath.Join(module, p.pkg, "*.go"))
-		if err != nil {
-			return "", err
-		}
+		files, _ := filepath.Glob(filepath.Join(w.module, p.pkg, "*.go")) // the pattern is well-formed
 		for _, file := range files {
-			content, err := os.ReadFile(file)
-			if err != nil {
-				return "", err
-			}
+			content, _ := os.ReadFile(file) // what can't be read can't be built either, which says why
 			_, _ = hash.Write(content)
 		}
 	}
-	return filepath.Join(cache, "videosdk-auth-endpoint", fmt.Sprintf("%s-%x-", p.name, hash.Sum(nil)[:4])), nil
+	return filepath.Join(w.kit, fmt.Sprintf("%s-%x-", p.name, hash.Sum(nil)[:4]))
 }
-
-// moduleDir is the folder of the module that this package is in, and that its users run in.
-var moduleDir = sync.OnceValues(func() (string, error) {
-	out, err := exec.Command("go", "env", "GOMOD").Output()
-	return filepath.Dir(strings.TrimSpace(string(out))), err
-})
 
 // building is held while a program is built, so that tests that run side by side don't build it twice.
 var building sync.Mutex
 
-func (p part) find(out io.Writer) (string, error) {
+func (w *workshop) find(p part, out io.Writer) (string, error) {
 	building.Lock()
 	defer building.Unlock()
-	if path, err := p.kept(); path != "" || err != nil {
-		return path, err
+	if path := w.kept(p); path != "" {
+		return path, nil
 	}
 	fmt.Fprintf(out, "building %s, once: ", p.name)
 	begun := time.Now()
-	path, err := p.build()
+	path, err := w.build(p)
 	if err != nil {
 		return "", err
 	}
@@ -187,30 +178,19 @@ func (p part) find(out io.Writer) (string, error) {
 		return "", err
 	}
 	fmt.Fprintf(out, "%s, %d s, %d MB\n", info.Main.Version, int(time.Since(begun).Seconds()), file.Size()>>20)
-	return path, p.prune()
+	return path, w.prune(p)
 }
 
 // build links the program beside its place and then moves it there, so that nobody finds half of it.
-func (p part) build() (string, error) {
-	prefix, err := p.prefix()
-	if err != nil {
-		return "", err
-	}
-	module, err := moduleDir()
-	if err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(filepath.Dir(prefix), 0o755); err != nil {
-		return "", err
-	}
-	dir, err := os.MkdirTemp(filepath.Dir(prefix), "building-")
+func (w *workshop) build(p part) (string, error) {
+	dir, err := os.MkdirTemp(w.kit, "building-")
 	if err != nil {
 		return "", err
 	}
 	defer os.RemoveAll(dir)
 	// "go install" takes a version, and names the program itself
 	cmd := exec.Command("go", "install", "-tags", p.tags, "-ldflags", "-s -w", p.pkg)
-	cmd.Dir = module
+	cmd.Dir = w.module
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOBIN="+dir)
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%s: %w\n%s", cmd, err, output)
@@ -219,26 +199,17 @@ func (p part) build() (string, error) {
 	if err != nil || len(built) != 1 {
 		return "", fmt.Errorf("%s made %v: %w", cmd, built, err)
 	}
-	path := prefix + strings.TrimPrefix(filepath.Base(dir), "building-")
+	path := w.prefix(p) + strings.TrimPrefix(filepath.Base(dir), "building-")
 	return path, os.Rename(built[0], path)
 }
 
 // prune removes what the program was before, unless somebody used it within the last two weeks.
-func (p part) prune() error {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return err
-	}
-	others, err := filepath.Glob(filepath.Join(cache, "videosdk-auth-endpoint", p.name+"-*-*"))
-	if err != nil {
-		return err
-	}
+func (w *workshop) prune(p part) error {
+	others, err := filepath.Glob(filepath.Join(w.kit, p.name+"-*-*"))
 	for _, other := range others {
-		if file, err := os.Stat(other); err == nil && time.Since(file.ModTime()) > 14*24*time.Hour {
-			if err := os.Remove(other); err != nil {
-				return err
-			}
+		if file, statErr := os.Stat(other); statErr == nil && time.Since(file.ModTime()) > 14*24*time.Hour {
+			err = errors.Join(err, os.Remove(other))
 		}
 	}
-	return nil
+	return err
 }
