@@ -9,45 +9,31 @@ import (
 	"videosdk-auth-endpoint/internal/ascii"
 )
 
-// bearer knows callers by the Authorization header. It reads the header once, for all kinds of token that may be in it.
-type bearer struct{ kinds []tokenKind }
-
 // tokenKind is one kind of bearer token.
 type tokenKind interface {
 	method() *Method
 	// fits says whether the token has this kind's shape. A token that fits no kind is handed to the last one.
 	fits(token string) bool
 	find(r *http.Request, token string) (*Caller, *RefusalError)
+	// ready is false while the credentials that it compares with were never read.
 	ready() bool
+	// run keeps those credentials up to date until the context ends.
 	run(ctx context.Context, b Background)
 }
 
-func (b *bearer) methods() []*Method {
-	all := make([]*Method, len(b.kinds))
-	for i, kind := range b.kinds {
-		all[i] = kind.method()
+// byToken knows a caller by the Authorization header. It reads the header once, for all kinds of token in it.
+// Its refusal is Missing where there is none.
+func byToken(r *http.Request, kinds []tokenKind) (*Caller, *RefusalError) {
+	if len(kinds) == 0 {
+		return nil, &RefusalError{Reason: Missing}
 	}
-	return all
-}
-
-func (b *bearer) ready() bool {
-	return !slices.ContainsFunc(b.kinds, func(kind tokenKind) bool { return !kind.ready() })
-}
-
-func (b *bearer) run(ctx context.Context, with Background) {
-	for _, kind := range b.kinds {
-		go kind.run(ctx, with)
-	}
-}
-
-func (b *bearer) authenticate(r *http.Request) (*Caller, *RefusalError) {
 	token, refusal := bearerToken(r.Header)
 	if refusal != nil {
 		return nil, refusal
 	}
-	kind := b.kinds[len(b.kinds)-1]
-	if i := slices.IndexFunc(b.kinds, func(kind tokenKind) bool { return kind.fits(token) }); i >= 0 {
-		kind = b.kinds[i]
+	kind := kinds[len(kinds)-1]
+	if i := slices.IndexFunc(kinds, func(kind tokenKind) bool { return kind.fits(token) }); i >= 0 {
+		kind = kinds[i]
 	}
 	return kind.find(r, token)
 }

@@ -1,7 +1,6 @@
 package guard
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -52,17 +51,6 @@ func (c *Caller) ID() string {
 }
 
 var anonymous = Caller{Method: None}
-
-// authenticator knows callers in one way, or in several that share a header.
-type authenticator interface {
-	methods() []*Method
-	// authenticate says who makes the request. Its refusal is Missing where the request has no credential of this kind.
-	authenticate(r *http.Request) (*Caller, *RefusalError)
-	// ready is false while the credentials that it compares with were never read.
-	ready() bool
-	// run keeps those credentials up to date until the context ends.
-	run(ctx context.Context, b Background)
-}
 
 // Background is what the guard needs to keep its credentials up to date, and whom it tells of that.
 type Background struct {

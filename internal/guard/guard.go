@@ -13,8 +13,9 @@ import (
 
 // Guard authenticates callers and applies the policy. It is safe for concurrent use.
 type Guard struct {
-	trusted        Proxies
-	authenticators []authenticator // none where the endpoint is open
+	tokens  []tokenKind // that callers may send; with neither these nor a proxy the endpoint is open
+	proxy   *proxy      // nil without AUTH_PROXY_HEADER
+	trusted Proxies
 	*Rules
 }
 
@@ -36,19 +37,15 @@ func MethodByName(name string) *Method {
 func New(c Config, clock func() time.Time) (*Guard, error) {
 	g := &Guard{trusted: c.TrustedProxies}
 	var mistakes []error
-	bearers := &bearer{}
 	if c.verifiesTokens() {
-		bearers.kinds = append(bearers.kinds, newVerifier(c, clock))
+		g.tokens = append(g.tokens, newVerifier(c, clock))
 	}
 	if c.APIKeysFile != "" || c.APIKeys != "" {
 		keys, err := loadAPIKeys(c)
-		bearers.kinds, mistakes = append(bearers.kinds, keys), append(mistakes, err)
-	}
-	if len(bearers.kinds) > 0 {
-		g.authenticators = append(g.authenticators, bearers)
+		g.tokens, mistakes = append(g.tokens, keys), append(mistakes, err)
 	}
 	if c.ProxyHeader != "" {
-		g.authenticators = append(g.authenticators, &proxy{c.ProxyHeader, c.TrustedProxies})
+		g.proxy = &proxy{c.ProxyHeader, c.TrustedProxies}
 	}
 	rules, err := NewRules(c)
 	g.Rules, mistakes = rules, append(mistakes, err)
@@ -61,19 +58,19 @@ func New(c Config, clock func() time.Time) (*Guard, error) {
 // Run keeps the credentials that callers are compared with up to date. It returns at once; what it starts ends with the
 // context.
 func (g *Guard) Run(ctx context.Context, b Background) {
-	for _, a := range g.authenticators {
-		a.run(ctx, b)
+	for _, kind := range g.tokens {
+		go kind.run(ctx, b)
 	}
 	go g.run(ctx, b)
 }
 
 // Ready says whether every method can be used: it is false until a key set was fetched once.
 func (g *Guard) Ready() bool {
-	return !slices.ContainsFunc(g.authenticators, func(a authenticator) bool { return !a.ready() })
+	return !slices.ContainsFunc(g.tokens, func(kind tokenKind) bool { return !kind.ready() })
 }
 
 // Open says that nobody is asked who they are.
-func (g *Guard) Open() bool { return len(g.authenticators) == 0 }
+func (g *Guard) Open() bool { return len(g.tokens) == 0 && g.proxy == nil }
 
 // Trusted are the proxies whose word is believed.
 func (g *Guard) Trusted() Proxies { return g.trusted }
@@ -84,8 +81,11 @@ func (g *Guard) Methods() []*Method {
 		return []*Method{None}
 	}
 	var all []*Method
-	for _, a := range g.authenticators {
-		all = append(all, a.methods()...)
+	for _, kind := range g.tokens {
+		all = append(all, kind.method())
+	}
+	if g.proxy != nil {
+		all = append(all, Proxy)
 	}
 	return all
 }
@@ -126,18 +126,15 @@ func (g *Guard) Authenticate(r *http.Request) (*Caller, error) {
 	if g.Open() {
 		return &anonymous, nil
 	}
-	refusal := &RefusalError{Reason: Missing}
-	for _, a := range g.authenticators {
-		caller, refused := a.authenticate(r)
-		if refused == nil {
-			return caller, nil
-		}
-		if refusal.Reason == Missing {
+	caller, refusal := byToken(r, g.tokens)
+	if refusal != nil && !refusal.final && g.proxy != nil {
+		var refused *RefusalError
+		if caller, refused = g.proxy.authenticate(r); refused == nil || refusal.Reason == Missing {
 			refusal = refused
 		}
-		if refused.final {
-			break
-		}
 	}
-	return nil, refusal
+	if refusal != nil {
+		return nil, refusal
+	}
+	return caller, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,13 +21,14 @@ type keySets struct {
 	sets     []*keySet
 	interval time.Duration
 
-	mu      sync.Mutex
-	waiting int
-	ended   chan struct{} // closed when a fetch ends, and made anew
+	places chan struct{} // holds something for every request that waits
+
+	mu    sync.Mutex
+	ended chan struct{} // closed when a fetch ends, and made anew
 }
 
 func newKeySets(sources []keySource, interval time.Duration) *keySets {
-	k := &keySets{interval: interval, ended: make(chan struct{})}
+	k := &keySets{interval: interval, places: make(chan struct{}, maxWaiting), ended: make(chan struct{})}
 	for _, source := range sources {
 		k.sets = append(k.sets, newKeySet(source))
 	}
@@ -35,12 +37,7 @@ func newKeySets(sources []keySource, interval time.Duration) *keySets {
 
 // ready says that there is a key set. One provider that is down must not keep the users of another one out.
 func (k *keySets) ready() bool {
-	for _, s := range k.sets {
-		if s.keys.Load() != nil {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(k.sets, func(s *keySet) bool { return s.keys.Load() != nil })
 }
 
 // run keeps the key sets up to date until the context ends.
@@ -103,11 +100,13 @@ func (k *keySets) find(r *http.Request, name keyName) ([]issuerKeys, *RefusalErr
 	until := k.ask()
 	if _, pending := k.pending(until); pending {
 		readAhead(r) // before a place is taken, which a slow body would hold
-		if !k.queue() {
+		select {
+		case k.places <- struct{}{}:
+			defer func() { <-k.places }()
+		default:
 			return nil, refuse(UnknownKey, "the key set has no key %.100q for %s, and %d requests wait for another one",
 				name.id, name.alg, maxWaiting)
 		}
-		defer k.leave()
 	}
 	for {
 		ended, pending := k.pending(until)
@@ -137,23 +136,6 @@ func readAhead(r *http.Request) {
 		io.Reader
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(text), r.Body), r.Body}
-}
-
-// queue lets a request wait, unless many do.
-func (k *keySets) queue() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.waiting >= maxWaiting {
-		return false
-	}
-	k.waiting++
-	return true
-}
-
-func (k *keySets) leave() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.waiting--
 }
 
 // ask has every key set fetched again. The key may be anybody's: the token's issuer is not read before its key is

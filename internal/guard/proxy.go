@@ -1,7 +1,6 @@
 package guard
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,15 +14,10 @@ type proxy struct {
 	trusted Proxies
 }
 
-func (*proxy) methods() []*Method { return []*Method{Proxy} }
-
-func (*proxy) ready() bool { return true }
-
-func (*proxy) run(context.Context, Background) {}
-
 // maxUser is the longest name of a user, in bytes. No e-mail address is longer.
 const maxUser = 320
 
+// authenticate says who makes the request. Its refusal is Missing where the proxy names nobody.
 func (p *proxy) authenticate(r *http.Request) (*Caller, *RefusalError) {
 	sent := r.Header[http.CanonicalHeaderKey(p.header)]
 	switch {
