@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"videosdk-auth-endpoint/internal/env"
 	"videosdk-auth-endpoint/internal/files"
@@ -44,6 +45,7 @@ var sdkVariables = []struct {
 		"parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio")},
 	{[]string{"OTEL_TRACES_SAMPLER_ARG"}, wantRatio},
 	{[]string{"OTEL_PROPAGATORS"}, wantTraceContext},
+	{[]string{"OTEL_SERVICE_NAME"}, wantUTF8},
 }
 
 func exporterVariables(name string) []string {
@@ -169,6 +171,14 @@ func wantTraceContext(value string) string {
 	return "tracecontext: it is the only format of trace context that this service reads"
 }
 
+// wantUTF8 is for what goes along with every batch of spans, which can't be sent with other text in it.
+func wantUTF8(value string) string {
+	if utf8.ValidString(value) {
+		return ""
+	}
+	return "text in UTF-8"
+}
+
 // dropUnreadable takes the entries out of OTEL_RESOURCE_ATTRIBUTES that can't be read, and says whether there were any.
 // OpenTelemetry would keep some of them as they are, and report others with a part of their text.
 func dropUnreadable() (dropped bool) {
@@ -176,7 +186,8 @@ func dropUnreadable() (dropped bool) {
 	attributes, good := os.Getenv(name), []string{}
 	for entry := range strings.SplitSeq(attributes, ",") {
 		key, value, found := strings.Cut(entry, "=")
-		if _, err := url.PathUnescape(value); err == nil && found && strings.TrimSpace(key) != "" {
+		text, err := url.PathUnescape(value)
+		if err == nil && found && strings.TrimSpace(key) != "" && utf8.ValidString(key+text) {
 			good = append(good, entry)
 		}
 	}

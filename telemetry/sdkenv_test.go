@@ -60,6 +60,8 @@ func TestVariablesOfTheSDK(t *testing.T) {
 		{"OTEL_TRACES_SAMPLER=traceidratio OTEL_TRACES_SAMPLER_ARG=NaN", "OTEL_TRACES_SAMPLER_ARG: want a ratio from 0 to 1"},
 		{"OTEL_TRACES_SAMPLER_ARG=0.1", "OTEL_TRACES_SAMPLER_ARG: want OTEL_TRACES_SAMPLER="},
 		{"OTEL_PROPAGATORS=tracecontext,baggage", ""},
+		{"OTEL_SERVICE_NAME=müller", ""},
+		{"OTEL_SERVICE_NAME=hidden\xff", "OTEL_SERVICE_NAME: want text in UTF-8"},
 		{"OTEL_PROPAGATORS=b3", "OTEL_PROPAGATORS: want tracecontext"},
 		{"OTEL_PROPAGATORS=tracecontext,b3", "OTEL_PROPAGATORS: want tracecontext"},
 		{"OTEL_PROPAGATORS=none", "OTEL_PROPAGATORS: want tracecontext"},
@@ -88,7 +90,7 @@ func TestVariablesOfTheSDK(t *testing.T) {
 // TestResourceAttributes: what can't be read is left out and reported, as the specification has it. The report has no value.
 func TestResourceAttributes(t *testing.T) {
 	for attributes, readable := range map[string]string{
-		"deployment.environment=prod,": "deployment.environment=prod", ",a=b": "a=b", "hidden": "", "a=b,hidden=%zzhidden,c=d%20e": "a=b,c=d%20e", "=hidden": "",
+		"deployment.environment=prod,": "deployment.environment=prod", ",a=b": "a=b", "hidden": "", "a=b,hidden=%zzhidden,c=d%20e": "a=b,c=d%20e", "=hidden": "", "a=b,hidden=%ff,hidden\xff=c": "a=b",
 	} {
 		t.Run(attributes, func(t *testing.T) {
 			t.Setenv("OTEL_RESOURCE_ATTRIBUTES", attributes)
