@@ -13,6 +13,9 @@ FUZZTIME     ?= 10m
 # for make resilience: empty where the machine does other things too
 P99          ?= -p99
 
+# for make bench-request: the chart's default
+CPU          ?= 100
+
 # for make browser: Debian's Chromium, or another one
 CHROMIUM     ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
@@ -23,7 +26,7 @@ INGRESSCLASS ?= traefik
 # One way to compile, so that what is compiled for one target serves all; only the race detector needs cgo.
 export CGO_ENABLED = 0
 
-.PHONY: help run test unit parts suites api browser screenshots integration auth chart resilience e2e e2e-published manifests dashboard race lint prose fmt bench bench-load bench-grow fuzz vulncheck build image vm release-dry-run owner
+.PHONY: help run test unit parts suites api browser screenshots integration auth chart resilience e2e e2e-published manifests dashboard race lint prose fmt bench bench-load bench-grow bench-request fuzz vulncheck build image vm release-dry-run owner
 
 help: ## list the targets
 	@sed -n 's/^\([a-zA-Z0-9_-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -118,6 +121,10 @@ bench-load: ## print the CPU per request beside a bare Echo, podinfo, and with S
 bench-grow: ## print throughput, CPU, p99 and memory with one core and two, 1 to 10,000 connections, and larger bodies; needs the same
 	go build -o e2e/bin/videosdk-auth-endpoint .
 	cd e2e && go build -o bin/ ./loadbench/bareecho && go run ./loadbench -grow -rounds 3
+
+bench-request: ## print how many requests a second one replica answers within its CPU request of CPU=100, in thousandths of a core; needs the same
+	go build -o e2e/bin/videosdk-auth-endpoint .
+	cd e2e && go run ./loadbench -within $(CPU)
 
 fuzz: ## run each fuzz test for FUZZTIME
 	go test ./handler -run '^$$' -fuzz FuzzToken -fuzztime $(FUZZTIME) -fuzzminimizetime 5x

@@ -26,12 +26,17 @@ import (
 
 const readme = `{"sessionName": "Cool Cars", "role": 1, "sessionKey": "session123", "userIdentity": "user123"}`
 
-// script is what wrk sends: the README's request, filled up to a size with white space.
-func script(size int) string {
-	return fmt.Sprintf(`wrk.method = "POST"
+// script is what wrk sends: the README's request, filled up to a size with white space. At a rate each connection waits
+// before its next request, for a time that differs, so that they don't all come at once.
+func (l load) script() string {
+	lua := fmt.Sprintf(`wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
 wrk.body = '%s' .. string.rep(' ', %d)
-`, readme, max(0, size-len(readme)))
+`, readme, max(0, l.body-len(readme)))
+	if l.rate > 0 {
+		lua += fmt.Sprintf("function delay() return math.random(0, %.0f) end\n", 2000*float64(l.connections)/l.rate)
+	}
+	return lua
 }
 
 type variant struct {
@@ -49,6 +54,7 @@ type load struct {
 	connections int
 	body        int // bytes; smaller than the README's request: that
 	seconds     int
+	rate        float64 // requests per second; 0: as many as it answers
 }
 
 type result struct {
@@ -62,12 +68,16 @@ func main() {
 	seconds := flag.Int("seconds", 4, "how long each measurement takes")
 	connections := flag.Int("connections", 64, "keep-alive connections")
 	more := flag.Bool("grow", false, "measure with one core and two, with 1 to 10,000 connections and with larger bodies instead")
+	request := flag.Int("within", 0, "find the rate that a Pod with this CPU request, in thousandths of a core, answers within it instead")
 	sample := flag.String("sample", "", "a checkout of Zoom's Node sample after npm ci, to measure it too")
 	flag.Parse()
 	l := load{cores: "0", connections: *connections, seconds: *seconds}
 	bench := func(ctx context.Context, dir string) error { return compare(ctx, dir, *bin, *sample, *rounds, l) }
 	if *more {
 		bench = func(ctx context.Context, dir string) error { return grow(ctx, dir, *bin, *rounds, l) }
+	}
+	if *request > 0 {
+		bench = func(ctx context.Context, dir string) error { return within(ctx, dir, *bin, *rounds, *request, l) }
 	}
 	if err := run(context.Background(), bench); err != nil {
 		log.Fatal(err)
@@ -305,7 +315,7 @@ var (
 
 func measure(ctx context.Context, v *variant, dir string, l load) (r result, err error) {
 	lua := filepath.Join(dir, "post.lua")
-	if err := os.WriteFile(lua, []byte(script(l.body)), 0o600); err != nil {
+	if err := os.WriteFile(lua, []byte(l.script()), 0o600); err != nil {
 		return r, err
 	}
 	port, err := freePort()
