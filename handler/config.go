@@ -17,17 +17,17 @@ import (
 // Config is what the environment sets of the HTTP side.
 type Config struct {
 	Port            uint16        `default:"4000"  desc:"the port that serves tokens; 0 takes a free one" envconfig:"PORT"`
-	AdminPort       *uint16       `desc:"a port for metrics, which then leave PORT, and for health, which answers on both" envconfig:"ADMIN_PORT"`
+	AdminPort       *uint16       `desc:"a port for metrics and health; metrics are then not on PORT, and health answers on both" envconfig:"ADMIN_PORT"`
 	Host            string        `desc:"the address of this machine that both ports listen on, such as 127.0.0.1; without it, all addresses" envconfig:"HOST"`
-	Metrics         bool          `default:"true"   desc:"false serves no metrics, where PORT is public and the only port" envconfig:"METRICS"`
+	Metrics         bool          `default:"true"   desc:"false turns /metrics off, for platforms whose only port is public" envconfig:"METRICS"`
 	TokenPath       string        `default:"/"      desc:"the path of the token route" envconfig:"TOKEN_PATH"`
 	Origins         Origins       `default:"*"      desc:"the web origins that may read answers, comma-separated, or * for all; https://*.example.com is every subdomain" envconfig:"CORS_ALLOWED_ORIGINS"`
 	BodyLimit       Size          `default:"8KiB"   desc:"the largest request body; B, kB, KiB, MB or MiB" envconfig:"BODY_LIMIT"`
-	RateLimit       float64       `default:"0" desc:"how many requests a second each caller may make of this replica; 0 for no limit" envconfig:"RATE_LIMIT"`
+	RateLimit       float64       `default:"0" desc:"how many requests each caller may make per second, in each replica; 0 for no limit" envconfig:"RATE_LIMIT"`
 	RateBurst       uint32        `default:"10" desc:"how many requests a caller may make at once before RATE_LIMIT counts; 1 or more" envconfig:"RATE_LIMIT_BURST"`
 	Playground      bool          `default:"false"  desc:"true serves a page to try requests on, at GET /" envconfig:"PLAYGROUND"`
-	IdleTimeout     time.Duration `default:"620s"   desc:"how long a connection stays open between two requests; longer than the load balancer's in front, which must close it first" envconfig:"IDLE_TIMEOUT"`
-	ShutdownDelay   time.Duration `default:"5s"     desc:"how long requests are still taken after SIGTERM while /readyz says 503, so that load balancers can look away; SIGINT skips it" envconfig:"SHUTDOWN_DELAY"`
+	IdleTimeout     time.Duration `default:"620s"   desc:"how long a connection stays open between two requests; the load balancer in front must close it first" envconfig:"IDLE_TIMEOUT"`
+	ShutdownDelay   time.Duration `default:"5s"     desc:"how long requests are still taken after SIGTERM while /readyz answers 503, so that load balancers stop sending them; SIGINT skips it" envconfig:"SHUTDOWN_DELAY"`
 	ShutdownTimeout time.Duration `default:"15s"    desc:"how long requests under way may take after that" envconfig:"SHUTDOWN_TIMEOUT"`
 }
 

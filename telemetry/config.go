@@ -27,9 +27,9 @@ type Config struct {
 
 	TracesExporter string `desc:"otlp or none; without it otlp where an endpoint is set, else none" envconfig:"OTEL_TRACES_EXPORTER"`
 	Endpoint       string `desc:"the URL of the OTLP collector" envconfig:"OTEL_EXPORTER_OTLP_ENDPOINT"`
-	TracesEndpoint string `desc:"the same, for traces alone" envconfig:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"`
+	TracesEndpoint string `desc:"the same, only for traces" envconfig:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"`
 	Protocol       string `default:"http/protobuf" desc:"http/protobuf or grpc" envconfig:"OTEL_EXPORTER_OTLP_PROTOCOL"`
-	TracesProtocol string `desc:"the same, for traces alone" envconfig:"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"`
+	TracesProtocol string `desc:"the same, only for traces" envconfig:"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"`
 	Disabled       bool   `default:"false" desc:"true turns tracing off, whatever else is set" envconfig:"OTEL_SDK_DISABLED"`
 	QueueSize      uint32 `default:"2048" desc:"how many spans may wait for the collector; more are dropped and counted" envconfig:"OTEL_BSP_MAX_QUEUE_SIZE"`
 }

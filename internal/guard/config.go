@@ -16,19 +16,19 @@ import (
 // open: it signs for everybody.
 type Config struct {
 	Issuers          env.List      `desc:"the OpenID issuer of your users' tokens, or several, comma-separated; the key set of each is found by discovery" envconfig:"AUTH_ISSUER"`
-	JWKSURLs         env.List      `desc:"the URL of the key set, where there is no discovery; with several issuers one for each, in their order, empty for discovery" envconfig:"AUTH_JWKS_URL"`
+	JWKSURLs         env.List      `desc:"the URL of the key set, if there is no discovery; with several issuers one for each, in the same order, empty for discovery" envconfig:"AUTH_JWKS_URL"`
 	Audience         env.List      `desc:"the audiences that your users' tokens may be for, comma-separated; required with either of the two above" envconfig:"AUTH_AUDIENCE"`
-	AudienceClaims   env.List      `default:"aud" desc:"the claim that says for whom a token is, such as client_id; of several, comma-separated, the first that the token has" envconfig:"AUTH_AUDIENCE_CLAIM"`
-	DangerousHTTP    bool          `default:"false" desc:"true allows http URLs for issuers and key sets; whoever is on the way to them can then make tokens for anybody" envconfig:"AUTH_DANGEROUSLY_ALLOW_HTTP"`
+	AudienceClaims   env.List      `default:"aud" desc:"the claim that has the audience, such as client_id; of several, comma-separated, the first that the token has" envconfig:"AUTH_AUDIENCE_CLAIM"`
+	DangerousHTTP    bool          `default:"false" desc:"true allows http URLs of issuers and key sets; anybody on the way to them can then make tokens for anybody" envconfig:"AUTH_DANGEROUSLY_ALLOW_HTTP"`
 	MaxTTL           time.Duration `default:"24h" desc:"how far ahead the exp of a user's token may lie" envconfig:"AUTH_TOKEN_MAX_TTL"`
-	RefreshInterval  time.Duration `default:"15m" desc:"how often the key set is fetched again; 1s or more. A token with an unknown key has it fetched sooner" envconfig:"AUTH_JWKS_REFRESH_INTERVAL"`
+	RefreshInterval  time.Duration `default:"15m" desc:"how often the key set is fetched again, 1s or more; a token with an unknown key makes it sooner" envconfig:"AUTH_JWKS_REFRESH_INTERVAL"`
 	APIKeysFile      string        `desc:"a file of names and SHA-256 hashes of API keys, read again when it changes; the command apikey makes a line" envconfig:"AUTH_API_KEYS_FILE"`
 	APIKeys          string        `desc:"the same lines with commas between, instead of a file, for platforms without files" envconfig:"AUTH_API_KEYS"`
-	ProxyHeader      string        `desc:"the header in which an identity-aware proxy names the user; believed from TRUSTED_PROXIES alone" envconfig:"AUTH_PROXY_HEADER"`
+	ProxyHeader      string        `desc:"the header in which an identity-aware proxy names the user; believed only from TRUSTED_PROXIES" envconfig:"AUTH_PROXY_HEADER"`
 	Policy           string        `desc:"a CEL expression over caller and request that must be true for a token" envconfig:"AUTH_POLICY"`
 	PolicyFile       string        `desc:"a file that holds the policy, instead of AUTH_POLICY" envconfig:"AUTH_POLICY_FILE"`
 	TrustedProxies   Proxies       `desc:"the addresses or CIDR ranges of proxies whose X-Forwarded-For and AUTH_PROXY_HEADER are believed, comma-separated; none: client addresses come from the connection" envconfig:"TRUSTED_PROXIES"`
-	IdentityClaim    string        `desc:"the claim of the user's token that names the user in Zoom's token, whatever the request says, such as sub or realm_access.name; sub is the proxy's user too" envconfig:"AUTH_IDENTITY_CLAIM"`
+	IdentityClaim    string        `desc:"the claim that names the user in Zoom's token, whatever the request says, such as sub or realm_access.name; sub is also a proxy's user" envconfig:"AUTH_IDENTITY_CLAIM"`
 	IdentityProperty string        `default:"userKey" desc:"the property that gets the name, userKey or userIdentity; if a request also sends the other one, that gets the same name" envconfig:"AUTH_IDENTITY_PROPERTY"`
 }
 
