@@ -95,7 +95,8 @@ type settings interface {
 
 // variables are the names of everything that can be set.
 func variables() []string {
-	return env.Names(&signer.Config{}, &guard.Config{}, &handler.Config{}, &telemetry.Config{})
+	ours := env.Names(&signer.Config{}, &guard.Config{}, &handler.Config{}, &telemetry.Config{})
+	return append(ours, telemetry.SDKVariables()...)
 }
 
 // read fills the settings from .env and the environment.

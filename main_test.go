@@ -443,7 +443,7 @@ func TestWarningsAtStart(t *testing.T) {
 		{"open, with a policy", []string{"AUTH_POLICY=request.role == 0"}, []string{"open: everybody who reaches this endpoint can get any token that the policy allows,"}},
 		{"a misspelt variable", append(keys, "CORS_ALLOW_ORIGIN=https://hidden.example"), []string{"CORS_ALLOW_ORIGIN is not a variable of this service and does nothing; did you mean CORS_ALLOWED_ORIGINS?"}},
 		{"a placeholder", append(keys, "ZOOM_VIDEO_SDK_SECRET=your-secret"), []string{"the Video SDK secret looks like the placeholder"}},
-		{"what platforms set", append(keys, "AUTH_SERVICE_HOST=10.0.0.1", "AUTH_PORT=tcp://10.0.0.1:80", "OTEL_SERVICE_NAME=x", "HOSTNAME=x"), nil},
+		{"what platforms set", append(keys, "AUTH_SERVICE_HOST=10.0.0.1", "AUTH_PORT=tcp://10.0.0.1:80", "OTEL_SERVICE_NAME=x", "SERVICE_NAME=x", "HOSTNAME=x"), nil},
 		{"keys", keys, nil},
 		{"a proxy's users without a policy", []string{"AUTH_PROXY_HEADER=X-User", "TRUSTED_PROXIES=10.0.0.1"}, []string{"no policy: every user"}},
 		{"with one", []string{"AUTH_PROXY_HEADER=X-User", "TRUSTED_PROXIES=10.0.0.1", "AUTH_POLICY=request.role == 0"}, nil},

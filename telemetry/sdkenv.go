@@ -48,6 +48,15 @@ var sdkVariables = []struct {
 	{[]string{"OTEL_SERVICE_NAME"}, wantUTF8},
 }
 
+// SDKVariables are the names of OpenTelemetry's variables that are not in Config.
+func SDKVariables() []string {
+	names := []string{"OTEL_RESOURCE_ATTRIBUTES"}
+	for _, v := range sdkVariables {
+		names = append(names, v.names...)
+	}
+	return append(names, slices.Concat(exporterVariables("CLIENT_CERTIFICATE"), exporterVariables("CLIENT_KEY"))...)
+}
+
 func exporterVariables(name string) []string {
 	return []string{"OTEL_EXPORTER_OTLP_" + name, "OTEL_EXPORTER_OTLP_TRACES_" + name}
 }

@@ -61,7 +61,9 @@ var families = []string{"AUTH", "CORS", "RATE", "SHUTDOWN", "TOKEN", "TRUSTED", 
 // meaning returns the known names that a name may stand for, and says whether it seems to be meant for this service.
 func meaning(name string, known []string) (meant []string, suspect bool) {
 	for _, k := range known {
-		if distance(name, k) <= typos(k) || strings.Contains(name, "_") && strings.HasSuffix(k, "_"+name) {
+		// many programs have a SERVICE_NAME or a CLIENT_KEY of their own
+		rest := strings.Contains(name, "_") && strings.HasSuffix(k, "_"+name) && !strings.HasPrefix(k, "OTEL_")
+		if rest || distance(name, k) <= typos(k) {
 			return []string{k}, true
 		}
 	}
