@@ -28,9 +28,11 @@ You set it up by these variables, or by a file .env that sets them. An empty var
 
 `
 
-// The texts that token --help and policy --help begin with; the flags come after them.
+// The texts that token --help and policy --help begin with. The flags come after them.
+//
+//nolint:gosec // they hold no credentials
 const (
-	tokenUsage = `videosdk-auth-endpoint token FLAGS              make a token for the request of the flags, and print it
+	usageOfToken = `videosdk-auth-endpoint token FLAGS              make a token for the request of the flags, and print it
 videosdk-auth-endpoint token --from URL FLAGS   ask a running endpoint for that token, and print it
 videosdk-auth-endpoint token --decode FLAGS     print what is in such a token instead; also with --from
 videosdk-auth-endpoint token --decode TOKEN     print what is in TOKEN, or in an answer with one; - is standard input
@@ -38,7 +40,7 @@ videosdk-auth-endpoint token --decode TOKEN     print what is in TOKEN, or in an
 With --decode it also prints why Zoom would refuse the token. The exit status is then 1.
 
 `
-	policyUsage = `videosdk-auth-endpoint policy FLAGS       say whether the policy allows the request of the flags
+	usageOfPolicy = `videosdk-auth-endpoint policy FLAGS       say whether the policy allows the request of the flags
 videosdk-auth-endpoint policy test FILE   run the examples in FILE, whose format is in docs/guard.md
 
 The exit status is 0 if the policy allows the request, or if every example passes. It is 1 if the policy denies the

@@ -17,7 +17,7 @@ func policy(ctx context.Context, args []string) error {
 	if len(args) > 0 && args[0] == "test" {
 		return policyTest(ctx, args[1:])
 	}
-	flags := withUsage(flag.NewFlagSet("policy", flag.ContinueOnError), policyUsage)
+	flags := withUsage(flag.NewFlagSet("policy", flag.ContinueOnError), usageOfPolicy)
 	method := flags.String("method", guard.JWT.Name, "how the caller is known: jwt, api_key, proxy or none")
 	subject := flags.String("subject", "",
 		"the caller's name: the token's sub, the name of the API key, or the proxy's user")

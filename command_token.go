@@ -18,7 +18,7 @@ import (
 // token prints a token that it makes from flags or asks an endpoint for. With --decode it prints what is in that token,
 // or in one that it is given.
 func token(ctx context.Context, args []string) error {
-	flags := withUsage(flag.NewFlagSet("token", flag.ContinueOnError), tokenUsage)
+	flags := withUsage(flag.NewFlagSet("token", flag.ContinueOnError), usageOfToken)
 	from := flags.String("from", "", "the URL of a running endpoint to ask for the token")
 	decode := flags.Bool("decode", false, "print what is in the token, and why Zoom would refuse it")
 	bearerFile := flags.String("bearer-file", "", "with --from: a file that holds the API key or the user's token to send")

@@ -36,7 +36,7 @@ const (
 
 // credentials has the text that the client gets, for every reason. The text tells nothing that the sender could not
 // read in the credential itself. It is empty where the credential is not to blame.
-var credentials = map[Reason]string{
+var credentials = map[Reason]string{ //nolint:gosec // it describes credentials
 	Missing:         "must be sent", // Guard.Explain says what
 	Malformed:       "must be Bearer, one space and one token, and must be sent once",
 	Algorithm:       "must be a token with an asymmetric signature, such as RS256 or ES256",
