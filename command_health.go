@@ -6,16 +6,15 @@ import (
 	"io"
 	"net/http"
 	"time"
-
-	"videosdk-auth-endpoint/handler"
 )
 
 func healthcheck(ctx context.Context) error {
-	var c handler.Config
-	if err := wrongConfiguration(read(&c)); err != nil {
+	var c config
+	c.read(&c.http)
+	if err := c.wrong(); err != nil {
 		return err
 	}
-	return checkHealth(ctx, c.HealthURL())
+	return checkHealth(ctx, c.http.HealthURL())
 }
 
 // checkHealth asks a running service whether it is ready, for at most five seconds.

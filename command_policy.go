@@ -35,12 +35,12 @@ func policy(ctx context.Context, args []string) error {
 		return errors.New("policy: --method: want jwt, api_key, proxy or none")
 	}
 	var c config
-	mistakes, warnings := read(&c.signer, &c.caller)
+	c.read(&c.signer, &c.caller)
 	rules, err := guard.NewRules(c.caller)
-	if err := wrongConfiguration(append(mistakes, err), warnings); err != nil {
+	c.mistakes = append(c.mistakes, err)
+	if err := c.wrongForCommand(); err != nil {
 		return err
 	}
-	printWarnings(warnings)
 	if !rules.HasPolicy() {
 		return errors.New("policy: there is no policy to try; set AUTH_POLICY or AUTH_POLICY_FILE")
 	}

@@ -31,11 +31,10 @@ func policyTest(ctx context.Context, args []string) error {
 		return fmt.Errorf("policy test: %s: %w", args[0], err)
 	}
 	var c config
-	mistakes, warnings := read(&c.signer, &c.caller)
-	if err := wrongConfiguration(mistakes, warnings); err != nil {
+	c.read(&c.signer, &c.caller)
+	if err := c.wrongForCommand(); err != nil {
 		return err
 	}
-	printWarnings(warnings)
 	tokens := signer.New(c.signer, signer.Credentials{}, time.Now) // it signs nothing, so it needs no credentials
 	passed, failed := 0, 0
 	for i, suite := range suites {

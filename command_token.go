@@ -61,18 +61,11 @@ func token(ctx context.Context, args []string) error {
 // configureSigner reads what the signer needs, and no other setting. A token can be decoded without credentials.
 func configureSigner(needsCredentials bool) (config, error) {
 	var c config
-	mistakes, warnings := read(&c.signer)
+	c.read(&c.signer)
 	if needsCredentials || c.signer.HasCredentials() {
-		var err error
-		var doubts []string
-		c.credentials, doubts, err = readCredentials(&c.signer)
-		mistakes, warnings = append(mistakes, err), append(warnings, doubts...)
+		c.readCredentials()
 	}
-	if err := wrongConfiguration(mistakes, warnings); err != nil {
-		return c, err
-	}
-	printWarnings(warnings)
-	return c, nil
+	return c, c.wrongForCommand()
 }
 
 // given returns the token that comes after the flags, or on standard input.

@@ -25,6 +25,8 @@ type config struct {
 	guard       *guard.Guard
 	http        handler.Config
 	telemetry   telemetry.Config
+
+	mistakes []error
 	// warnings are about what is not wrong, but may not be what was meant.
 	warnings []string
 }
@@ -32,30 +34,29 @@ type config struct {
 // configure reads the environment, .env and the files that they name. Its error lists all mistakes in them at once.
 func configure() (config, error) {
 	var c config
-	mistakes, warnings := read(&c.signer, &c.caller, &c.http, &c.telemetry)
-	credentials, doubts, err := readCredentials(&c.signer)
-	mistakes = append(mistakes, err)
-	c.credentials, c.warnings = credentials, slices.Concat(warnings, doubts)
+	c.read(&c.signer, &c.caller, &c.http, &c.telemetry)
+	c.readCredentials()
+	var err error
 	c.guard, err = guard.New(c.caller, time.Now)
-	return c, wrongConfiguration(append(mistakes, err), c.warnings)
+	c.mistakes = append(c.mistakes, err)
+	return c, c.wrong()
 }
 
-// readCredentials returns the app's credentials, and a warning for each that looks like a placeholder. It warns of
-// unused entries even if there are no credentials, because a misspelt one may be why.
-func readCredentials(c *signer.Config) (signer.Credentials, []string, error) {
-	var warnings []string
-	if warning := unusedEntries(c); warning != "" {
-		warnings = append(warnings, warning)
+// readCredentials reads the app's credentials, and warns of each that looks like a placeholder. It warns of unused
+// entries even if there are no credentials, because a misspelt one may be why.
+func (c *config) readCredentials() {
+	if warning := unusedEntries(&c.signer); warning != "" {
+		c.warnings = append(c.warnings, warning)
 	}
-	credentials, err := c.Credentials()
-	if err != nil {
-		return credentials, warnings, err
+	var err error
+	if c.credentials, err = c.signer.Credentials(); err != nil {
+		c.mistakes = append(c.mistakes, err)
+		return
 	}
-	for _, name := range credentials.Placeholders() {
-		warnings = append(warnings, "the Video SDK "+name+" looks like the placeholder of an example; "+
+	for _, name := range c.credentials.Placeholders() {
+		c.warnings = append(c.warnings, "the Video SDK "+name+" looks like the placeholder of an example; "+
 			"Zoom refuses every token until it is your app's own")
 	}
-	return credentials, warnings, nil
 }
 
 // shownEntries is how many unused entries of a Secret a warning names.
@@ -100,34 +101,41 @@ func variables() []string {
 }
 
 // read fills the settings from .env and the environment.
-func read(parts ...settings) (mistakes []error, warnings []string) {
-	warnings, err := env.AddFile(".env")
-	mistakes = append(mistakes, err)
+func (c *config) read(parts ...settings) {
+	remarks, err := env.AddFile(".env")
+	c.mistakes = append(c.mistakes, err)
 	env.DropEmpty()
-	warnings = append(warnings, env.Misspelt(os.Environ(), variables())...)
+	c.warnings = slices.Concat(c.warnings, remarks, env.Misspelt(os.Environ(), variables()))
 	for _, part := range parts {
-		mistakes = append(mistakes, env.Load(part))
+		c.mistakes = append(c.mistakes, env.Load(part))
 	}
 	for _, part := range parts {
-		mistakes = append(mistakes, part.Validate())
+		c.mistakes = append(c.mistakes, part.Validate())
 	}
-	return mistakes, warnings
 }
 
-// wrongConfiguration lists the mistakes, and the warnings, since they may say why there are mistakes.
-func wrongConfiguration(mistakes []error, warnings []string) error {
-	err := errors.Join(mistakes...)
+// wrong lists the mistakes, and the warnings, since they may say why there are mistakes.
+func (c *config) wrong() error {
+	err := errors.Join(c.mistakes...)
 	if err == nil {
 		return nil
 	}
 	text := "the configuration is wrong:\n  " + strings.ReplaceAll(err.Error(), "\n", "\n  ")
-	if len(warnings) > 0 {
-		text += "\nthis may be why:\n  " + strings.Join(warnings, "\n  ")
+	if len(c.warnings) > 0 {
+		text += "\nthis may be why:\n  " + strings.Join(c.warnings, "\n  ")
 	}
 	return errors.New(text)
 }
 
-// printWarnings is for commands, which have no log.
+// wrongForCommand is wrong for commands, which have no log: it prints the warnings where there are no mistakes.
+func (c *config) wrongForCommand() error {
+	err := c.wrong()
+	if err == nil {
+		printWarnings(c.warnings)
+	}
+	return err
+}
+
 func printWarnings(warnings []string) {
 	for _, warning := range warnings {
 		fmt.Fprintln(os.Stderr, "warning:", warning)

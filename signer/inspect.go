@@ -55,9 +55,9 @@ func Inspect(token string, c Credentials, clock func() time.Time) (Inspection, e
 	header, claims := members[0], members[1]
 	seen.judgeSignature(token, header, c)
 	seen.judgeApp(claims, c)
-	for i := range properties {
-		if properties[i].Claim != "" {
-			seen.judgeClaim(properties[i].inToken(), claims)
+	for _, p := range properties {
+		if p.exact = true; p.Claim != "" {
+			seen.judgeClaim(p, claims)
 		}
 	}
 	seen.judgeTimes(claims, clock())

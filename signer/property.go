@@ -172,12 +172,6 @@ func (p *Property) undocumented(text string) bool {
 	})
 }
 
-// inToken is the rule of the property's claim.
-func (p Property) inToken() Property {
-	p.exact = true
-	return p
-}
-
 // Expects says in words what the property must be.
 func (p Property) Expects() string {
 	switch {

@@ -60,9 +60,8 @@ func loadAPIKeys(c Config) (*apiKeys, error) {
 		return nil, err
 	}
 	if len(*k.list.Load()) == 0 {
-		variable, line, _ := strings.Cut(k.place, ": ")
-		return nil, fmt.Errorf("%s: holds no key; make one %s for each with: videosdk-auth-endpoint apikey NAME",
-			variable, line)
+		variable, _, _ := strings.Cut(k.place, ":")
+		return nil, errors.New(variable + ": holds no key; make one with: videosdk-auth-endpoint apikey NAME")
 	}
 	return k, nil
 }
