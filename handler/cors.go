@@ -1,7 +1,6 @@
 package handler
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 
@@ -24,7 +23,8 @@ var (
 )
 
 // errForbiddenOrigin is a preflight of a page that may not read answers.
-var errForbiddenOrigin = errors.New("the origin is not in CORS_ALLOWED_ORIGINS")
+var errForbiddenOrigin = failed(http.StatusForbidden, "Origin",
+	"must be in CORS_ALLOWED_ORIGINS: pages of this origin can't read answers")
 
 // open lets web pages of the allowed origins read every answer, errors included, and reports a preflight. As in the
 // sample, * is said to requests without an Origin too, and every OPTIONS is a preflight: a page can then read the 404

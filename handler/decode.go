@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"sync"
 
 	"videosdk-auth-endpoint/signer"
@@ -13,10 +14,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// malformedError is a body that can't be read as the JSON of a request.
-type malformedError struct{ reason string }
+// wrongBody is the error of a body that can't be read as the JSON of a request.
+func wrongBody(reason string) *faultError { return failed(http.StatusBadRequest, "body", reason) }
 
-func (e *malformedError) Error() string { return "malformed body: " + e.reason }
+var errNoObject = wrongBody("must be a JSON object")
 
 // These say why a well-formed body asks for nothing. The sample takes each such body for an empty object.
 const (
@@ -26,7 +27,7 @@ const (
 )
 
 // decode reads a request's JSON. Names match by case, the last of a repeated name counts, unknown names are skipped.
-// Its error is a *malformedError; unread says why a well-formed body asks for nothing.
+// Unread says why a well-formed body asks for nothing.
 func decode(body *bytes.Buffer, r *signer.Request) (unread string, err error) {
 	if bytes.HasPrefix(body.Bytes(), byteOrderMark) {
 		body.Next(len(byteOrderMark))
@@ -36,7 +37,7 @@ func decode(body *bytes.Buffer, r *signer.Request) (unread string, err error) {
 		return emptyBody, nil
 	}
 	if encoding := wideEncoding(text); encoding != "" {
-		return "", &malformedError{"must be UTF-8, got " + encoding}
+		return "", wrongBody("must be UTF-8, got " + encoding)
 	}
 	d := decoders.Get().(*jsontext.Decoder)
 	defer decoders.Put(d)
@@ -48,12 +49,12 @@ func decode(body *bytes.Buffer, r *signer.Request) (unread string, err error) {
 		unread, err = arrayBody, d.SkipValue()
 	default:
 		if err = d.SkipValue(); err == nil {
-			err = &malformedError{"must be a JSON object"}
+			err = errNoObject
 		}
 	}
 	if err == nil {
 		if _, end := d.ReadToken(); end == nil {
-			err = &malformedError{"must be one JSON object and nothing behind it"}
+			err = wrongBody("must be one JSON object and nothing behind it")
 		} else if !errors.Is(end, io.EOF) {
 			err = end
 		}
@@ -75,10 +76,10 @@ func malformed(err error, body []byte) error {
 		if unquoted(body) {
 			reason += `: names need double quotes, which some shells remove`
 		}
-		return &malformedError{reason}
+		return wrongBody(reason)
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return &malformedError{"must be valid JSON: it ends too early"}
+		return wrongBody("must be valid JSON: it ends too early")
 	}
 	return err
 }

@@ -22,7 +22,8 @@ type Handler struct {
 	Admin http.Handler
 
 	config      Config
-	limits      limits
+	headerLimit int // in bytes
+	credential  explainer
 	crossOrigin *crossOrigin
 	health      *health
 	connections *connections
@@ -37,7 +38,8 @@ func New(
 ) *Handler {
 	h := &Handler{
 		config:      c,
-		limits:      limits{c.TokenPath, int64(c.BodyLimit), headerLimit(g), g.Explain},
+		headerLimit: headerLimit(g),
+		credential:  g.Explain,
 		crossOrigin: &crossOrigin{origins: c.Origins, cookies: g.ByCookie()},
 		health:      &health{hasKeys: g.Ready},
 		connections: newConnections(newBudget(publicShare), requests.ConnectionClosed),
@@ -52,7 +54,8 @@ func New(
 		metrics: func(x *exchange) error { metrics.ServeHTTP(x, x.Request); return nil },
 		about:   aboutPage(c.TokenPath), description: description,
 	})
-	description.fill(describe(api{c.TokenPath, routes, s.Properties(), access{g, c.RateLimit > 0}, h.limits}).json())
+	about := api{c.TokenPath, routes, s.Properties(), access{g, c.RateLimit > 0}, int64(c.BodyLimit)}
+	description.fill(describe(about).json())
 	requests.Expect(routes.series(), func() bool { return h.health.check() == nil })
 	if c.AdminPort == nil {
 		h.Public = mount(routes, g.Trusted(), h.serve)
@@ -65,7 +68,7 @@ func New(
 
 // headerLimit is how large a request's header may be. A user's token, or the cookies of a proxy that signs users in,
 // may have 16 kB. Without users 8 KiB are enough: nginx and Apache take no more for a single line.
-func headerLimit(g *guard.Guard) int64 {
+func headerLimit(g *guard.Guard) int {
 	if slices.ContainsFunc(g.Methods(), func(m *guard.Method) bool { return m.Person }) {
 		return 24 << 10
 	}
@@ -123,7 +126,7 @@ func (h *Handler) answer(x *exchange, route *route) (err error) {
 
 // fail answers a request whose route returned an error.
 func (h *Handler) fail(x *exchange) {
-	status, faults := h.limits.explain(x.Err, x.Header())
+	status, faults := h.credential.explain(x.Err, x.Header())
 	if x.Request.Method == http.MethodHead {
 		x.WriteHeader(status)
 	} else if err := x.sendJSON(status, problem{faults, warningsOf(x.Err)}); err != nil {

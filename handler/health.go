@@ -1,15 +1,14 @@
 package handler
 
 import (
-	"errors"
 	"net/http"
 	"sync/atomic"
 )
 
 // Why the service is not ready.
 var (
-	errDraining = errors.New("not ready: shutting down")
-	errNoKeySet = errors.New("not ready: the key set was not fetched yet")
+	errDraining = failed(http.StatusServiceUnavailable, "server", "is shutting down")
+	errNoKeySet = failed(http.StatusServiceUnavailable, "server", "has no key set to verify tokens with yet: see its log")
 )
 
 // health is the one place that knows whether the service takes requests.

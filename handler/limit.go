@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -34,7 +35,7 @@ func newLimiter(perSecond float64, burst int) *limiter {
 	return &limiter{rate.Limit(perSecond), burst, known}
 }
 
-// allow refuses a caller who asks too often. Its error is a *rateError.
+// allow refuses a caller who asks too often.
 func (l *limiter) allow(c *guard.Caller, client string) error {
 	if l == nil {
 		return nil
@@ -46,7 +47,7 @@ func (l *limiter) allow(c *guard.Caller, client string) error {
 	reservation := l.bucket(who).Reserve()
 	if wait := reservation.Delay(); wait > 0 {
 		reservation.Cancel()
-		return &rateError{&refusedForRate, wait}
+		return tooMany(wait)
 	}
 	return nil
 }
@@ -60,7 +61,6 @@ func (l *limiter) failed(err error, client string) {
 }
 
 // spent refuses the clients of an address from which too many credentials were refused, before another one is verified.
-// Its error is a *rateError.
 func (l *limiter) spent(client string) error {
 	if l == nil {
 		return nil
@@ -70,7 +70,7 @@ func (l *limiter) spent(client string) error {
 		return nil
 	}
 	if missing := 1 - bucket.Tokens(); missing > 0 {
-		return &rateError{&refusedForRate, time.Duration(missing / float64(l.limit) * float64(time.Second))}
+		return tooMany(time.Duration(missing / float64(l.limit) * float64(time.Second)))
 	}
 	return nil
 }
@@ -98,13 +98,9 @@ func address(client string) string {
 
 var refusedForRate = guard.RefusalError{Reason: guard.RateLimited}
 
-// rateError says when the caller may come again.
-type rateError struct {
-	error
-	wait time.Duration
+// tooMany is the error of a caller who may come again after that time, rounded up to seconds as Retry-After has it.
+func tooMany(wait time.Duration) error {
+	seconds := fmt.Sprintf("%.0f", math.Ceil(wait.Seconds()))
+	words := fault{"requests", "must be fewer: try again in " + seconds + " s"}
+	return &faultError{http.StatusTooManyRequests, words, seconds, &refusedForRate}
 }
-
-func (e *rateError) Unwrap() error { return e.error }
-
-// seconds is the wait in whole seconds, as Retry-After has it.
-func (e *rateError) seconds() string { return fmt.Sprintf("%.0f", math.Ceil(e.wait.Seconds())) }

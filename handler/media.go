@@ -2,15 +2,14 @@ package handler
 
 import (
 	"bytes"
-	"errors"
 	"mime"
 	"slices"
 	"strings"
 )
 
 var (
-	errCharset  = errors.New("charset is not utf-8")
-	errEncoding = errors.New("body is compressed")
+	errCharset  = failed(415, "Content-Type", "must have charset utf-8, or none")
+	errEncoding = failed(415, "Content-Encoding", "must be identity: send the body uncompressed")
 )
 
 // mediaForm is what curl -d and old browsers say of a body when they are not told otherwise.

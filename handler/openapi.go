@@ -14,7 +14,7 @@ type api struct {
 	routes     table
 	properties []signer.Property
 	access     access
-	limits     limits
+	bodyLimit  int64
 }
 
 // describe returns the API's description in OpenAPI 3.1: the properties are the signer's, the answers to failures are
@@ -72,8 +72,8 @@ func (a *api) responses() object {
 		{"headers", object{{"X-Request-Id", ref("headers/X-Request-Id")}}},
 		content("Token", examples("token", object{{"signature", exampleToken}})),
 	}}}
-	for _, f := range failures {
-		if f.when != "" && (f.possible == nil || f.possible(a.access)) {
+	for _, f := range failures(a.bodyLimit) {
+		if f.possible == nil || f.possible(a.access) {
 			responses = append(responses, a.failure(f))
 		}
 	}
@@ -86,10 +86,12 @@ func (a *api) responses() object {
 // failure describes one row of the table of failures by its examples.
 func (a *api) failure(f failure) member {
 	var cases object
+	var status int
 	sent := object{{"X-Request-Id", ref("headers/X-Request-Id")}}
 	for i, err := range f.examples {
 		header := http.Header{}
-		_, faults := a.limits.explain(err, header)
+		var faults []fault
+		status, faults = explainer(a.access.Explain).explain(err, header)
 		cases = append(cases, examples(faults[0].Property, problem{Errors: faults})...)
 		for _, known := range headers {
 			if i == 0 && header.Get(known.name) != "" {
@@ -97,7 +99,7 @@ func (a *api) failure(f failure) member {
 			}
 		}
 	}
-	return member{strconv.Itoa(f.status), object{
+	return member{strconv.Itoa(status), object{
 		{"description", f.when},
 		{"headers", sent},
 		content("Errors", cases),

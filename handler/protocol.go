@@ -2,6 +2,7 @@ package handler
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -26,12 +27,29 @@ func (h *Handler) replace(n *connection, written []byte) []byte {
 	if !plain && !bytes.HasPrefix(written, expectationFailed) {
 		return nil
 	}
-	wrong := &protocolError{status: http.StatusRequestTimeout}
+	status, detail := http.StatusRequestTimeout, ""
 	if !n.slow {
-		wrong.status, _ = strconv.Atoi(string(written[len("HTTP/1.1 "):len("HTTP/1.1 400")]))
-		_, wrong.detail, _ = strings.Cut(string(text), ": ")
+		status, _ = strconv.Atoi(string(written[len("HTTP/1.1 "):len("HTTP/1.1 400")]))
+		_, detail, _ = strings.Cut(string(text), ": ")
 	}
-	return h.answerUnread(n.RemoteAddr(), wrong)
+	return h.answerUnread(n.RemoteAddr(), h.unreadable(status, detail))
+}
+
+// unreadable is the error of a request that net/http can't read, and answers with that status.
+func (h *Handler) unreadable(status int, detail string) *faultError {
+	switch status {
+	case http.StatusRequestTimeout:
+		return failed(status, "header", "must arrive in time: it took too long")
+	case http.StatusExpectationFailed:
+		return failed(status, "Expect", "must be 100-continue, or not be sent")
+	case http.StatusRequestHeaderFieldsTooLarge:
+		reason := fmt.Sprintf("must be at most %d bytes: send fewer or smaller cookies", h.headerLimit)
+		return failed(status, "header", reason)
+	case http.StatusNotImplemented:
+		return failed(status, "Transfer-Encoding", "must be chunked, or not be sent")
+	default:
+		return failed(status, "request", strings.TrimSuffix("must be valid HTTP/1.1: "+detail, ": "))
+	}
 }
 
 // answerUnread answers a request of which only the sender's address is known, and records it like any other.

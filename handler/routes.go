@@ -26,6 +26,8 @@ type route struct {
 	statuses []int
 	answer   func(*exchange) error
 	page     *page // the answer to GET, where it never changes
+	// unserved answers the methods that the path doesn't have. The first route on the path has it.
+	unserved func(*exchange) error
 }
 
 // answers holds what answers each route.
@@ -56,7 +58,9 @@ func newTable(tokenPath string, playground, metrics bool, a answers) table {
 		&route{methods: read, path: readyPath, admin: true, statuses: []int{200, 503}, answer: a.ready},
 		&route{
 			methods: []string{http.MethodGet, http.MethodPost}, statuses: []int{http.StatusNotFound},
-			answer: func(*exchange) error { return errNothingHere },
+			answer: func(*exchange) error {
+				return failed(http.StatusNotFound, "path", "must be "+tokenPath+": nothing is served here")
+			},
 		},
 		// requests that net/http can't read
 		&route{methods: []string{"_OTHER"}, statuses: []int{400, 408, 417, 431, 501, 505}},
@@ -68,9 +72,9 @@ func newTable(tokenPath string, playground, metrics bool, a answers) table {
 		if t.at(r.path) != r {
 			continue // the first route on the path stands for all of them
 		}
-		o := &route{
-			methods: []string{http.MethodOptions}, path: r.path, admin: r.admin, answer: allowed(t.allow(r.path)),
-		}
+		allow := t.allow(r.path)
+		r.unserved = wrongMethod(allow, tokenPath)
+		o := &route{methods: []string{http.MethodOptions}, path: r.path, admin: r.admin, answer: allowed(allow)}
 		if r.path == tokenPath {
 			o.statuses = []int{http.StatusNoContent, http.StatusForbidden}
 		}
@@ -139,10 +143,18 @@ func (t table) unserved(path string) *route {
 	if known == nil || path == "" {
 		return t.at("")
 	}
-	return &route{path: path, admin: known.admin, answer: func(x *exchange) error {
-		x.Header().Set("Allow", t.allow(path))
-		return &methodError{t.allow(path)}
-	}}
+	return &route{path: path, admin: known.admin, answer: known.unserved}
+}
+
+func wrongMethod(allow, tokenPath string) func(*exchange) error {
+	reason := "must be one of " + allow
+	if !strings.Contains(allow, http.MethodPost) {
+		reason += ": tokens are served on " + tokenPath
+	}
+	return func(x *exchange) error {
+		x.Header().Set("Allow", allow)
+		return failed(http.StatusMethodNotAllowed, "method", reason)
+	}
 }
 
 // series are the metrics' labels of every answer that is expected.

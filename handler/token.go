@@ -2,8 +2,10 @@ package handler
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"sync"
 
 	"videosdk-auth-endpoint/internal/guard"
@@ -92,12 +94,16 @@ type unreadError struct {
 
 func (e *unreadError) Unwrap() error { return e.error }
 
-// bodyError is a body that did not arrive, which is the client's or its network's doing.
-type bodyError struct{ error }
-
-func (e *bodyError) Error() string { return "read the body: " + e.error.Error() }
-
-func (e *bodyError) Unwrap() error { return e.error }
+// bodyError is the error of a body that did not arrive, which is the client's or its network's doing.
+func bodyError(err error, limit int64) error {
+	e := &faultError{http.StatusBadRequest, fault{"body", "must be as long as announced: the connection broke"}, "", err}
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		e.status, e.Reason = http.StatusRequestEntityTooLarge, fmt.Sprintf("must be at most %d bytes", limit)
+	} else if errors.Is(err, os.ErrDeadlineExceeded) {
+		e.status, e.Reason = http.StatusRequestTimeout, "must arrive in time: it took too long"
+	}
+	return e
+}
 
 // readRequest reads the body into a request, and keeps nothing else of it.
 func readRequest(x *exchange, limit int64, into *signer.Request) (unread string, err error) {
@@ -117,7 +123,7 @@ func readRequest(x *exchange, limit int64, into *signer.Request) (unread string,
 	}()
 	buffer.Reset()
 	if _, err := buffer.ReadFrom(http.MaxBytesReader(x.writer, r.Body, limit)); err != nil {
-		return "", &bodyError{err}
+		return "", bodyError(err, limit)
 	}
 	if !isJSON(media, buffer.Bytes()) && buffer.Len() > 0 {
 		return otherType, nil
