@@ -69,8 +69,10 @@ func severity(level zerolog.Level) string {
 // the addresses of clients.
 type withoutPeers struct{ io.Writer }
 
-// peers has ports, as the addresses of connections have, because a session may be called "12 from cafe".
-var peers = regexp.MustCompile(`\b(tcp|from) (\d+(\.\d+){3}|\[[^]]+\]):\d+(->[^\s"]+:\d+)?`)
+// peers has ports, as addresses of connections have, because a session may be called "12 from cafe". An address that
+// the service dials is not a client's.
+var peers = regexp.MustCompile(`\b((?:read|write|close|set|accept) tcp|from) ` +
+	`(\d+(\.\d+){3}|\[[^]]+\]):\d+(->[^\s"]+:\d+)?`)
 
 func (w withoutPeers) Write(line []byte) (int, error) {
 	_, err := w.Writer.Write(peers.ReplaceAll(line, []byte("$1 a hidden address")))

@@ -660,7 +660,7 @@ func TestClientsOfTheLog(t *testing.T) {
 				t.Errorf("%s: not JSON: %s", mode, line)
 			}
 		}
-		const names = "12 from cafe at 12:30, from 1800 to 2000"
+		const names = "12 from cafe at 12:30, from 1800 to 2000: dial tcp 10.0.0.1:443: connection refused"
 		log.Info().Msg(names)
 		if !strings.Contains(out.String(), names) {
 			t.Errorf("%s hides what is not an address: %s", mode, out.String())
