@@ -211,12 +211,16 @@ func (o *operator) look(t *testing.T, line string) {
 	}
 }
 
-// workspace is a folder like a checkout, in which the reader has set the image in the example of k8s/.
+// workspace is a folder like a checkout, in which the reader has set the image in the example of k8s/, and has written the
+// credentials into a file.
 func workspace(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	example(t, dir)
 	if err := os.CopyFS(filepath.Join(dir, "charts"), os.DirFS("../../charts")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "zoom.env"), []byte("ZOOM_VIDEO_SDK_KEY=your-key\nZOOM_VIDEO_SDK_SECRET=your-secret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	run(t, "", "kubectl", "create", "namespace", "videosdk")
