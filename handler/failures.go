@@ -28,22 +28,28 @@ type access struct {
 
 // failures lists them in the order of the API's description.
 func failures(bodyLimit int64) []failure {
+	asks := func(a access) bool { return !a.Open() }
+	denies := func(a access) bool { return a.Denies() || a.ByCookie() }
+	limits := func(a access) bool { return a.limited }
+	verifies := func(a access) bool { return slices.Contains(a.Methods(), guard.JWT) }
+	refused := func(r guard.Reason) []error { return []error{&guard.RefusalError{Reason: r}} }
 	return []failure{
 		{"A rule is broken, or the body is not a JSON object", nil, []error{exampleInvalid(), errNoObject}},
-		{"The caller is not authenticated; WWW-Authenticate says why", func(a access) bool { return !a.Open() },
-			[]error{&guard.RefusalError{Reason: guard.Missing}}},
-		{"The policy denied it, the caller has no name that can be in a token, or a page of another site sent it",
-			func(a access) bool { return a.Denies() || a.ByCookie() },
-			[]error{&guard.RefusalError{Reason: guard.PolicyDenied}}},
+		{"The caller is not authenticated; WWW-Authenticate says why", asks, refused(guard.Missing)},
+		{
+			"The policy denied it, the caller has no name that can be in a token, or a page of another site sent it",
+			denies, refused(guard.PolicyDenied),
+		},
 		{"The body took longer than 10 s to arrive", nil, []error{bodyError(os.ErrDeadlineExceeded, bodyLimit)}},
 		{"The body is too large", nil, []error{bodyError(&http.MaxBytesError{}, bodyLimit)}},
 		{"A charset other than UTF-8, or a compressed body", nil, []error{errCharset, errEncoding}},
-		{"The caller asks too often; Retry-After says how many seconds to wait",
-			func(a access) bool { return a.limited }, []error{tooMany(time.Second)}},
+		{
+			"The caller asks too often; Retry-After says how many seconds to wait",
+			limits,
+			[]error{tooMany(time.Second)},
+		},
 		{"The endpoint's mistake: its log has the X-Request-Id", nil, []error{errors.New("any other")}},
-		{"The provider's keys were not fetched yet",
-			func(a access) bool { return slices.Contains(a.Methods(), guard.JWT) },
-			[]error{&guard.RefusalError{Reason: guard.KeysUnavailable}}},
+		{"The provider's keys were not fetched yet", verifies, refused(guard.KeysUnavailable)},
 	}
 }
 

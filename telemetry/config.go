@@ -7,7 +7,6 @@ import (
 	"errors"
 	"math"
 	"net/url"
-	"slices"
 	"strings"
 
 	"videosdk-auth-endpoint/internal/env"
@@ -40,15 +39,13 @@ type Level zerolog.Level
 // Decode reads a level. It is the envconfig.Decoder, because zerolog's own expects the words in our lines, such as
 // WARNING.
 func (l *Level) Decode(text string) error {
-	names := []string{
-		zerolog.DebugLevel: "debug", zerolog.InfoLevel: "info", zerolog.WarnLevel: "warn", zerolog.ErrorLevel: "error",
+	for _, level := range []zerolog.Level{zerolog.DebugLevel, zerolog.InfoLevel, zerolog.WarnLevel, zerolog.ErrorLevel} {
+		if strings.EqualFold(text, level.String()) {
+			*l = Level(level)
+			return nil
+		}
 	}
-	level := slices.Index(names, strings.ToLower(text))
-	if level < 0 {
-		return env.Mistake("want debug, info, warn or error")
-	}
-	*l = Level(level)
-	return nil
+	return env.Mistake("want debug, info, warn or error")
 }
 
 const (

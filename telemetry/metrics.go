@@ -122,8 +122,10 @@ func (m *Metrics) ofTokens(f factory) {
 	m.rotated = f.gauge("videosdk_credential_last_load_timestamp_seconds", "When the credentials in use were loaded.")
 	m.rotated.SetToCurrentTime()
 
-	failures := f.NewCounterVec(prometheus.CounterOpts{Name: "videosdk_token_validation_failures_total",
-		Help: "Properties of token requests that broke a rule."}, []string{"property", "rule"})
+	failures := f.NewCounterVec(prometheus.CounterOpts{
+		Name: "videosdk_token_validation_failures_total",
+		Help: "Properties of token requests that broke a rule.",
+	}, []string{"property", "rule"})
 	m.validationFailures = map[signer.Violation]prometheus.Counter{}
 	for _, p := range properties {
 		for _, rule := range p.Rules() {
@@ -159,8 +161,10 @@ func (m *Metrics) ofRequests(f factory) {
 	// calls us.
 	duration.ConstLabels = prometheus.Labels{"otel_scope_name": serviceName}
 	m.requests = f.NewHistogramVec(duration, []string{"http_request_method", "http_route", "http_response_status_code"})
-	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "videosdk_ready",
-		Help: "1 while the service takes requests, 0 before and while it drains."}, m.isReady)
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "videosdk_ready",
+		Help: "1 while the service takes requests, 0 before and while it drains.",
+	}, m.isReady)
 	m.connectionsClosed = f.counter("videosdk_connections_closed_total", "Connections closed to stay within "+
 		"GOMEMLIMIT, because their clients kept the service waiting longest.")
 	m.forbiddenOrigins = f.counter("videosdk_forbidden_origin_requests_total", "Requests of web pages whose origin is "+

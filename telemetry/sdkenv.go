@@ -30,8 +30,10 @@ var sdkVariables = []struct {
 	{exporterVariables("CERTIFICATE"), wantCertificates},
 	{exporterVariables("COMPRESSION"), wantOneOf("gzip", "none")},
 	{exporterVariables("INSECURE"), wantOneOf("true", "false")},
-	{[]string{"OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_EXPORT_TIMEOUT"},
-		wantNumber(1, "a number of milliseconds such as 5000")},
+	{
+		[]string{"OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_EXPORT_TIMEOUT"},
+		wantNumber(1, "a number of milliseconds such as 5000"),
+	},
 	{[]string{"OTEL_BSP_MAX_EXPORT_BATCH_SIZE"}, wantNumber(1, "a number of spans such as 512")},
 	{
 		[]string{
