@@ -93,12 +93,10 @@ func (s *keySet) ask() (until int) {
 	if s.fetching {
 		return s.fetches + 1
 	}
-	if !s.wanted { // else a fetch is planned already
-		s.wanted = true
-		select {
-		case s.asked <- struct{}{}:
-		default: // run has not looked yet
-		}
+	s.wanted = true
+	select {
+	case s.asked <- struct{}{}:
+	default: // run has not looked yet
 	}
 	if time.Since(s.answered) < coolDown {
 		return s.fetches

@@ -66,40 +66,35 @@ type objects struct {
 }
 
 var callerFields = map[string]*types.FieldType{
-	"method":  callerField(cel.StringType, func(c *Caller) any { return c.Method.Name }),
-	"subject": callerField(cel.StringType, func(c *Caller) any { return c.Subject }),
-	"claims":  callerField(cel.MapType(cel.StringType, cel.DynType), func(c *Caller) any { return c.Claims }),
-}
-
-func callerField(t *cel.Type, get func(*Caller) any) *types.FieldType {
-	return &types.FieldType{
-		Type:    t,
-		IsSet:   func(any) bool { return true },
-		GetFrom: func(target any) (any, error) { return get(target.(*Caller)), nil },
-	}
+	"method":  field(cel.StringType, func(c any) (any, bool) { return c.(*Caller).Method.Name, true }),
+	"subject": field(cel.StringType, func(c any) (any, bool) { return c.(*Caller).Subject, true }),
+	"claims": field(cel.MapType(cel.StringType, cel.DynType), func(c any) (any, bool) {
+		return c.(*Caller).Claims, true
+	}),
 }
 
 func requestFields() map[string]*types.FieldType {
-	fields := map[string]*types.FieldType{}
 	kinds := map[signer.Type]*cel.Type{
 		signer.String: cel.StringType, signer.Integer: cel.IntType, signer.Regions: cel.ListType(cel.StringType),
 	}
-	for i, p := range signer.Properties() {
-		fields[p.Name] = &types.FieldType{
-			Type:  kinds[p.Type],
-			IsSet: func(target any) bool { _, sent := target.(*signer.Grant).Value(i); return sent },
-			GetFrom: func(target any) (any, error) {
-				value, _ := target.(*signer.Grant).Value(i)
-				return value, nil
-			},
-		}
+	fields := map[string]*types.FieldType{
+		canonicalSessionName: field(cel.StringType, func(g any) (any, bool) {
+			return g.(*signer.Grant).CanonicalSessionName(), true
+		}),
 	}
-	fields[canonicalSessionName] = &types.FieldType{
-		Type:    cel.StringType,
-		IsSet:   func(any) bool { return true },
-		GetFrom: func(target any) (any, error) { return target.(*signer.Grant).CanonicalSessionName(), nil },
+	for i, p := range signer.Properties() {
+		fields[p.Name] = field(kinds[p.Type], func(g any) (any, bool) { return g.(*signer.Grant).Value(i) })
 	}
 	return fields
+}
+
+// field is a field of that type, by what says its value and whether it is set.
+func field(t *cel.Type, value func(target any) (any, bool)) *types.FieldType {
+	return &types.FieldType{
+		Type:    t,
+		IsSet:   func(target any) bool { _, set := value(target); return set },
+		GetFrom: func(target any) (any, error) { v, _ := value(target); return v, nil },
+	}
 }
 
 // canonicalSessionName is a field of request that is not a property: sessionName as Zoom compares it.

@@ -4,6 +4,7 @@ package policytest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -176,20 +177,12 @@ func answer(err error) (got, why string) {
 
 // caller is the caller as the service would know them. Claims are read as JSON, as those of a token are.
 func (t *Test) caller() (*guard.Caller, error) {
-	method := guard.JWT
-	if t.Caller.Method != "" {
-		method = guard.MethodByName(t.Caller.Method)
+	var claims map[string]any
+	if t.Caller.Claims != nil {
+		var err error
+		if claims, err = guard.ParseClaims(asJSON(t.Caller.Claims)); err != nil {
+			return nil, errors.New("claims: want values that JSON has")
+		}
 	}
-	if t.Caller.Claims == nil {
-		return guard.NewCaller(method, t.Caller.Subject, nil)
-	}
-	text, err := json.Marshal(t.Caller.Claims)
-	if err != nil {
-		return nil, errors.New("claims: want values that JSON has")
-	}
-	claims, err := guard.ParseClaims(text)
-	if err != nil {
-		return nil, fmt.Errorf("claims: %w", err)
-	}
-	return guard.NewCaller(method, t.Caller.Subject, claims)
+	return guard.NewCaller(guard.MethodByName(cmp.Or(t.Caller.Method, guard.JWT.Name)), t.Caller.Subject, claims)
 }
