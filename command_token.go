@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"time"
-	"unicode"
 
 	"videosdk-auth-endpoint/signer"
 )
@@ -135,13 +135,6 @@ func requestOf(properties map[string]string) signer.Request {
 }
 
 // kebab turns sessionName into session-name.
-func kebab(name string) string {
-	var b strings.Builder
-	for _, r := range name {
-		if unicode.IsUpper(r) {
-			b.WriteByte('-')
-		}
-		b.WriteRune(unicode.ToLower(r))
-	}
-	return b.String()
-}
+func kebab(name string) string { return strings.ToLower(capitals.ReplaceAllString(name, "-$0")) }
+
+var capitals = regexp.MustCompile("[A-Z]")
