@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net/url"
 	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +15,8 @@ import (
 
 	"videosdk-auth-endpoint/internal/env"
 	"videosdk-auth-endpoint/internal/files"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // sdkVariables are read by OpenTelemetry's SDK and exporter, not by us. Where a value is wrong, these go on with a
@@ -100,13 +101,11 @@ func wantNumber(least int, want string) func(string) string {
 	}
 }
 
-var headerName = regexp.MustCompile("^[-!#$%&'*+.^_`|~0-9A-Za-z]+$")
-
 func wantHeaders(value string) string {
 	for header := range strings.SplitSeq(value, ",") {
 		name, text, found := strings.Cut(header, "=")
 		text, err := url.PathUnescape(text)
-		isHeader := found && headerName.MatchString(strings.TrimSpace(name))
+		isHeader := found && httpguts.ValidHeaderFieldName(strings.TrimSpace(name))
 		if err != nil || !isHeader || strings.ContainsFunc(text, unicode.IsControl) {
 			return "headers such as authorization=Bearer%20TOKEN, with commas between"
 		}

@@ -26,6 +26,7 @@ func Misspelt(environ, known []string) []string {
 		name, _, _ := strings.Cut(entry, "=")
 		set[name] = true
 	}
+	missing := func(name string) bool { return !set[name] }
 	var warnings []string
 	for _, entry := range slices.Sorted(slices.Values(environ)) {
 		name, _, _ := strings.Cut(entry, "=")
@@ -34,7 +35,7 @@ func Misspelt(environ, known []string) []string {
 		}
 		meant, suspect := meaning(strings.NewReplacer("-", "_", ".", "_").Replace(strings.ToUpper(name)), known)
 		// Zoom's other products share the prefix, so that their variables may stand beside ours
-		if !suspect || strings.HasPrefix(name, "ZOOM_") && allSet(meant, set) {
+		if !suspect || strings.HasPrefix(name, "ZOOM_") && !slices.ContainsFunc(meant, missing) {
 			continue
 		}
 		warning := name + " is not a variable of this service and does nothing"
@@ -50,10 +51,6 @@ func Misspelt(environ, known []string) []string {
 // example, AUTH_SERVICE_HOST, AUTH_PORT=tcp://10.0.0.1:80 and AUTH_PORT_80_TCP_ADDR.
 var serviceLink = regexp.MustCompile(
 	`^\w+(_SERVICE_HOST|_SERVICE_PORT\w*|_PORT_\d+_(TCP|UDP|SCTP)\w*)=|^\w+_PORT=(tcp|udp|sctp)://`)
-
-func allSet(names []string, set map[string]bool) bool {
-	return !slices.ContainsFunc(names, func(name string) bool { return !set[name] })
-}
 
 // families are the first words of our variables that others hardly use.
 var families = []string{"AUTH", "CORS", "RATE", "SHUTDOWN", "TOKEN", "TRUSTED", "ZOOM"}

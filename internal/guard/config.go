@@ -7,9 +7,10 @@ import (
 	"strings"
 	"time"
 
-	"videosdk-auth-endpoint/internal/ascii"
 	"videosdk-auth-endpoint/internal/env"
 	"videosdk-auth-endpoint/internal/files"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // Config is what the environment sets of callers and of what they may have. With none of its methods the endpoint is
@@ -77,7 +78,8 @@ func (c *Config) Validate() error {
 			"AUTH_AUDIENCE_CLAIM: want the name of a claim such as aud, client_id or azp, or several with commas between"),
 		env.WrongIf(c.MaxTTL < time.Minute, "AUTH_TOKEN_MAX_TTL: want 1m or more"),
 		env.WrongIf(c.RefreshInterval < time.Second, "AUTH_JWKS_REFRESH_INTERVAL: want 1s or more"),
-		env.WrongIf(c.ProxyHeader != "" && !isToken(c.ProxyHeader) || strings.EqualFold(c.ProxyHeader, "Authorization"),
+		env.WrongIf(c.ProxyHeader != "" && !httpguts.ValidHeaderFieldName(c.ProxyHeader) ||
+			strings.EqualFold(c.ProxyHeader, "Authorization"),
 			"AUTH_PROXY_HEADER: want the name of a header such as X-Forwarded-User, other than Authorization"),
 		env.WrongIf(c.ProxyHeader != "" && len(c.TrustedProxies) == 0,
 			"AUTH_PROXY_HEADER: needs TRUSTED_PROXIES: anybody could send the header otherwise"),
@@ -139,9 +141,4 @@ func (c *Config) policyVariable() string {
 		return "AUTH_POLICY"
 	}
 	return "AUTH_POLICY_FILE"
-}
-
-// isToken says whether s can be the name of a header.
-func isToken(s string) bool {
-	return s != "" && ascii.Only(s, "!#$%&'*+-.^_`|~")
 }

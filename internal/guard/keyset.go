@@ -34,10 +34,6 @@ type keySet struct {
 	fetched  time.Time // when the last fetch that succeeded ended
 }
 
-func newKeySet(source keySource) *keySet {
-	return &keySet{keySource: source, asked: make(chan struct{}, 1)}
-}
-
 // run fetches the key set again and again, until the context ends: once an interval, sooner after an error, and when a
 // token names a key that is not in it.
 func (s *keySet) run(ctx context.Context, client *http.Client, interval time.Duration, tell func(KeySetFetch)) {

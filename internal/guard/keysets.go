@@ -30,7 +30,7 @@ type keySets struct {
 func newKeySets(sources []keySource, interval time.Duration) *keySets {
 	k := &keySets{interval: interval, places: make(chan struct{}, maxWaiting), ended: make(chan struct{})}
 	for _, source := range sources {
-		k.sets = append(k.sets, newKeySet(source))
+		k.sets = append(k.sets, &keySet{keySource: source, asked: make(chan struct{}, 1)})
 	}
 	return k
 }

@@ -2,7 +2,6 @@ package guard
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -30,10 +29,8 @@ func (p *proxy) authenticate(r *http.Request) (*Caller, *RefusalError) {
 	case strings.Contains(sent[0], ","):
 		// proxies that append to what a client sent, and those that join headers, write a comma between
 		return nil, refuse(Malformed, "%s names several users: the proxy must overwrite what clients send", p.header)
-	case len(sent[0]) > maxUser || !utf8.ValidString(sent[0]) || containsControl(sent[0]):
+	case len(sent[0]) > maxUser || !utf8.ValidString(sent[0]) || strings.ContainsFunc(sent[0], unicode.IsControl):
 		return nil, refuse(Malformed, "%s is longer than %d bytes, or is not text", p.header, maxUser)
 	}
 	return &Caller{Method: Proxy, Subject: sent[0]}, nil
 }
-
-func containsControl(s string) bool { return slices.ContainsFunc([]rune(s), unicode.IsControl) }
