@@ -20,47 +20,38 @@ func (l *Log) request(r *Record, decision string) {
 		Int("status_code", r.Status).
 		Str("outcome", outcome(r.Status)).
 		Int64("duration_us", r.Took.Microseconds())
-	if client := l.client(r.Client); client != "" {
-		e.Str("client_address", client)
+	text := func(key, value string) {
+		if value != "" {
+			e.Str(key, value)
+		}
 	}
-	if r.ForbiddenOrigin != "" {
-		e.Str("origin", clip(r.ForbiddenOrigin, lineClip))
-	}
-	open := false
-	if c := r.Caller; c != nil {
-		open = c.Method == guard.None
+	text("client_address", l.client(r.Client))
+	text("origin", clip(r.ForbiddenOrigin, lineClip))
+	if c := r.Caller; c == nil || c.Method != guard.None { // an open endpoint asks nobody and decides nothing
 		l.caller(e, c)
-	}
-	if decision != "" && !open {
-		e.Str("decision", decision)
+		text("decision", decision)
 	}
 	if g := r.Grant; g != nil {
 		e.Str("role", g.Role()).
 			Str("session_name", l.Name(g.SessionName())).
 			Str("canonical_session_name", l.Name(g.CanonicalSessionName())).
 			Int64("lifetime_s", int64(g.Lifetime()/time.Second))
-		if identity := g.UserIdentity(); identity != "" {
-			e.Str("user_identity", l.Name(identity))
+		text("user_identity", l.Name(g.UserIdentity()))
+		text("user_key", l.Name(g.UserKey()))
+		var lost []string
+		for _, m := range g.Misnamed() {
+			lost = append(lost, m.Meant)
 		}
-		if key := g.UserKey(); key != "" {
-			e.Str("user_key", l.Name(key))
-		}
-		if misnamed := g.Misnamed(); len(misnamed) > 0 {
-			lost := zerolog.Arr()
-			for _, m := range misnamed {
-				lost.Str(m.Meant)
-			}
-			e.Array("misnamed", lost)
+		if lost != nil {
+			e.Strs("misnamed", lost)
 		}
 	}
-	if r.Stack != nil {
-		e.Str("stack", string(r.Stack))
-	}
+	text("stack", string(r.Stack))
 	e.Err(r.Err).Msg("request")
 }
 
 func (l *Log) caller(e *zerolog.Event, c *guard.Caller) {
-	if c.Method == guard.None {
+	if c == nil {
 		return
 	}
 	name := c.Subject

@@ -82,7 +82,7 @@ func (w withoutPeers) Write(line []byte) (int, error) {
 // Name is a person's or a session's name as the log may have it: with LOG_HASH_KEY a keyed hash, so that it can be
 // followed through the log, but not read from it.
 func (l *Log) Name(name string) string {
-	if len(l.hashKey) == 0 {
+	if len(l.hashKey) == 0 || name == "" {
 		return name
 	}
 	mac := hmac.New(sha256.New, l.hashKey)

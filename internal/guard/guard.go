@@ -121,7 +121,8 @@ func (g *Guard) wanted() string {
 	return "must be sent: Bearer, one space, and " + strings.Join(credentials, " or ")
 }
 
-// Authenticate says who makes the request. One credential that holds is enough. Its error is a *RefusalError.
+// Authenticate says who makes the request. One credential that holds is enough; else the first refusal that is not
+// Missing counts. Its error is a *RefusalError.
 func (g *Guard) Authenticate(r *http.Request) (*Caller, error) {
 	if g.Open() {
 		return &anonymous, nil
