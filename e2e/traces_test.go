@@ -119,12 +119,12 @@ func (c *collector) spans() []span {
 // TestTraces: the collector receives the tree that the README promises, by both protocols.
 func TestTraces(t *testing.T) {
 	const clientTrace, clientSpan = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-	parent := map[string]string{"traceparent": "00-" + clientTrace + "-" + clientSpan + "-01", "User-Agent": "test/1"}
+	parent := map[string]string{"traceparent": "00-" + clientTrace + "-" + clientSpan + "-01", "User-Agent": "test/1", "X-Forwarded-Proto": "https"}
 	for _, protocol := range []string{"http/protobuf", "grpc"} {
 		t.Run(protocol, func(t *testing.T) {
 			c := startCollector(t)
 			endpoint := map[string]string{"http/protobuf": c.http, "grpc": c.grpc}[protocol]
-			s := startService(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL="+protocol, "OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=test")
+			s := startService(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL="+protocol, "OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=test", "TRUSTED_PROXIES=127.0.0.1")
 			for _, request := range []struct {
 				path, body string
 				status     int
@@ -185,7 +185,7 @@ func TestTraces(t *testing.T) {
 			}
 			got := attributes(servers["200"].Attributes)
 			for key, want := range map[string]any{
-				"http.request.method": "POST", "http.response.status_code": "200", "http.route": "/", "url.path": "/", "url.scheme": "http",
+				"http.request.method": "POST", "http.response.status_code": "200", "http.route": "/", "url.path": "/", "url.scheme": "https",
 				"server.address": "127.0.0.1", "server.port": s.URL[strings.LastIndex(s.URL, ":")+1:], "client.address": "127.0.0.1",
 				"network.protocol.version": "1.1", "user_agent.original": "test/1",
 			} {

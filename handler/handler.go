@@ -24,6 +24,7 @@ type Handler struct {
 	config      Config
 	headerLimit int // in bytes
 	credential  explainer
+	trusted     guard.Proxies
 	crossOrigin *crossOrigin
 	health      *health
 	connections *connections
@@ -40,6 +41,7 @@ func New(
 		config:      c,
 		headerLimit: headerLimit(g),
 		credential:  g.Explain,
+		trusted:     g.Trusted(),
 		crossOrigin: &crossOrigin{origins: c.Origins, cookies: g.ByCookie()},
 		health:      &health{hasKeys: g.Ready},
 		connections: newConnections(newBudget(publicShare), requests.ConnectionClosed),
@@ -58,10 +60,10 @@ func New(
 	description.fill(describe(about).json())
 	requests.Expect(routes.series(), func() bool { return h.health.check() == nil })
 	if c.AdminPort == nil {
-		h.Public = mount(routes, g.Trusted(), h.serve)
+		h.Public = mount(routes, h.trusted, h.serve)
 	} else {
 		public, admin := routes.split()
-		h.Public, h.Admin = mount(public, g.Trusted(), h.serve), mount(admin, g.Trusted(), h.serve)
+		h.Public, h.Admin = mount(public, h.trusted, h.serve), mount(admin, h.trusted, h.serve)
 	}
 	return h
 }
@@ -81,6 +83,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, route *route, cl
 	start := time.Now()
 	x := &exchange{writer: w, Record: telemetry.Record{
 		Request: r, ID: requestID(r), Route: route.path, Admin: route.admin, Client: client,
+		HTTPS: h.trusted.HTTPS(r),
 	}}
 	h.requests.Begin(&x.Record)
 	header := w.Header()

@@ -18,6 +18,7 @@ type Record struct {
 	Route   string // empty where nothing is served
 	Admin   bool   // health and metrics: no span, and a line at debug
 	Client  string
+	HTTPS   bool          // says that the client sent it encrypted, to a trusted proxy
 	Caller  *guard.Caller // nil until it is known
 	Grant   *signer.Grant // what the token says that was sent; nil where none was
 	// ForbiddenOrigin is that of a web page whose browser hides the answer from it, by CORS_ALLOWED_ORIGINS.

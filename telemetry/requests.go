@@ -160,11 +160,8 @@ func attributes(e *Record, decision string) []attribute.KeyValue {
 	return attrs
 }
 
-// scheme is https where a trusted proxy says that the client came by it. The client's address differs from the
-// connection's only where the other end of the connection is such a proxy.
 func scheme(e *Record) string {
-	peer, _, _ := net.SplitHostPort(e.Request.RemoteAddr)
-	if e.Client != peer && e.Request.Header.Get("X-Forwarded-Proto") == "https" {
+	if e.HTTPS {
 		return "https"
 	}
 	return "http"

@@ -479,6 +479,31 @@ func TestClient(t *testing.T) {
 	}
 }
 
+// TestHTTPS: a trusted proxy says that the client came by HTTPS, with or without saying who the client is.
+func TestHTTPS(t *testing.T) {
+	for _, test := range []struct {
+		proto, forwarded, peer string
+		want                   bool
+	}{
+		{"https", "", "10.0.0.1:1", true},
+		{"HTTPS", "", "10.0.0.1:1", true},
+		{"https", "203.0.113.7", "10.0.0.1:1", true},
+		{"https", "10.0.0.1", "10.0.0.1:1", true},
+		{"http", "203.0.113.7", "10.0.0.1:1", false},
+		{"", "203.0.113.7", "10.0.0.1:1", false},
+		{"https", "203.0.113.7", "192.0.2.9:1", false},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/", nil)
+		r.RemoteAddr = test.peer
+		r.Header.Set("X-Forwarded-Proto", test.proto)
+		r.Header.Set("X-Forwarded-For", test.forwarded)
+		p := guard.Proxies{netip.MustParsePrefix("10.0.0.0/8")}
+		if got := p.HTTPS(r); got != test.want {
+			t.Errorf("%+v: got %v", test, got)
+		}
+	}
+}
+
 // TestWarnings: what is allowed, and seldom meant.
 func TestWarnings(t *testing.T) {
 	_, line := newKey(t, "backend")

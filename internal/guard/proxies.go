@@ -73,6 +73,11 @@ func (p Proxies) Client(r *http.Request) string {
 	}
 }
 
+// HTTPS says that the request comes from one of these proxies, and came to it by HTTPS as it says.
+func (p Proxies) HTTPS(r *http.Request) bool {
+	return strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") && p.contain(parseAddr(r.RemoteAddr))
+}
+
 // parseAddr reads an address with or without a port, as the proxies write it: 192.0.2.7, 192.0.2.7:51234, 2001:db8::7,
 // [2001:db8::7] or [2001:db8::7]:443. What can't be read is the zero Addr.
 func parseAddr(text string) netip.Addr {
