@@ -210,28 +210,33 @@ func startLoad(t *testing.T) *load {
 	ctx, cancel := context.WithCancel(t.Context())
 	l.cancel = cancel
 	for worker := range 8 {
-		client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: worker%2 == 0}}
-		l.done.Go(func() {
-			tick := time.NewTicker(40 * time.Millisecond)
-			defer tick.Stop()
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case <-tick.C:
-				}
-				// one that is under way when the load stops counts too
-				status, body, err := send(context.WithoutCancel(ctx), client, http.MethodPost, host, "/", readme)
-				l.sent.Add(1)
-				if err != nil || status != http.StatusOK {
-					l.lost.Add(1)
-					l.example.Store(fmt.Sprintf("%d %s %v", status, body, err))
-				}
-			}
-		})
+		l.client(ctx, 40*time.Millisecond, &http.Transport{DisableKeepAlives: worker%2 == 0})
 	}
 	t.Cleanup(func() { l.cancel(); l.done.Wait() })
 	return l
+}
+
+// client sends a request at each tick, until the context ends.
+func (l *load) client(ctx context.Context, every time.Duration, transport *http.Transport) {
+	client := &http.Client{Timeout: 10 * time.Second, Transport: transport}
+	l.done.Go(func() {
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			// one that is under way when the load stops counts too
+			status, body, err := send(context.WithoutCancel(ctx), client, http.MethodPost, host, "/", readme)
+			l.sent.Add(1)
+			if err != nil || status != http.StatusOK {
+				l.lost.Add(1)
+				l.example.Store(fmt.Sprintf("%d %s %v", status, body, err))
+			}
+		}
+	})
 }
 
 // stop ends the load after at least n more requests, and returns the counts.
@@ -357,6 +362,22 @@ func podMetrics(t *testing.T, pod string) string {
 	return run(t, "", "kubectl", "get", "--raw", "/api/v1/namespaces/"+namespace+"/pods/"+pod+":9090/proxy/metrics")
 }
 
+// metric is the value of a series without labels.
+func metric(t *testing.T, pod, name string) float64 {
+	t.Helper()
+	for line := range strings.Lines(podMetrics(t, pod)) {
+		if series, value, _ := strings.Cut(strings.TrimSpace(line), " "); series == name {
+			number, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return number
+		}
+	}
+	t.Fatalf("%s has no %s", pod, name)
+	return 0
+}
+
 func evict(t *testing.T, pod string) {
 	t.Helper()
 	body := fmt.Sprintf(`{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":%q,"namespace":%q}}`, pod, namespace)
@@ -437,19 +458,10 @@ func fullLoad(t *testing.T) {
 		t.Errorf("%d requests failed", failed.Load())
 	}
 	for _, pod := range pods(t) {
-		for line := range strings.Lines(podMetrics(t, pod)) {
-			name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-			if name != "process_resident_memory_bytes" {
-				continue
-			}
-			resident, err := strconv.ParseFloat(value, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Logf("%d requests answered; %s uses %.0f MiB of 128", answered.Load(), pod, resident/(1<<20))
-			if resident > 128<<20 {
-				t.Errorf("above the limit")
-			}
+		resident := metric(t, pod, "process_resident_memory_bytes")
+		t.Logf("%d requests answered; %s uses %.0f MiB of 128", answered.Load(), pod, resident/(1<<20))
+		if resident > 128<<20 {
+			t.Errorf("above the limit")
 		}
 	}
 	if n := restarts(t); n > 0 {

@@ -7,18 +7,14 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"videosdk-auth-endpoint/e2e/parts"
 )
 
 // monitor is a Prometheus that finds the Pods of the cluster by the scrape configuration of docs/observing.md.
@@ -34,7 +30,7 @@ func startMonitor(t *testing.T) monitor {
 	if !strings.Contains(scrape, within) {
 		t.Fatalf("docs/observing.md has no %s", within)
 	}
-	scrape = strings.Replace(scrape, within, fmt.Sprintf("kubernetes_sd_configs: [{role: pod, kubeconfig_file: %q}]", os.Getenv("KUBECONFIG")), 1)
+	scrape = strings.Replace(scrape, within, fmt.Sprintf("kubernetes_sd_configs: [{role: pod, kubeconfig_file: %q}]", kubeconfig()), 1)
 	rules, err := filepath.Abs(chart + "/files/rules.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -43,24 +39,8 @@ func startMonitor(t *testing.T) monitor {
 	if err := os.WriteFile(filepath.Join(dir, "prometheus.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	_ = listener.Close()
-	cmd := exec.CommandContext(t.Context(), parts.Path(t, "prometheus"), "--config.file="+dir+"/prometheus.yaml", "--storage.tsdb.path="+dir+"/data", "--web.listen-address="+address)
-	var log strings.Builder
-	cmd.Stderr = &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		if _ = cmd.Wait(); t.Failed() {
-			t.Log(log.String())
-		}
-	})
+	address := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	daemon(t, "prometheus", "--config.file="+dir+"/prometheus.yaml", "--storage.tsdb.path="+dir+"/data", "--web.listen-address="+address)
 	return monitor("http://" + address)
 }
 
