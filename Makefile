@@ -84,7 +84,7 @@ resilience: ## put the binary among hostile clients, behind an nginx while it re
 	cd e2e && go test -tags resilience -count=1 -timeout 30m -parallel 12 -v ./resilience $(P99)
 
 e2e: ## install IMAGE on the cluster of KUBECONFIG, with kubectl and helm, and disturb it under load; NODE=1 where this machine is the node
-	@$(PARTS) helm3 $(if $(NODE),prometheus metrics-server)
+	@$(PARTS) helm3 $(if $(NODE),prometheus metrics-server kube-router)
 	cd e2e && go test -tags cluster ./cluster -count=1 -v -timeout 30m -image $(IMAGE) -ingress $(INGRESS) -ingress-class $(INGRESSCLASS) $(if $(NODE),-node)
 
 e2e-published: ## install the chart PUBLISHED (oci://…), of VERSION, from its registry on the cluster of KUBECONFIG

@@ -44,6 +44,7 @@ var all = []part{
 // onNode are for make e2e where this machine is the cluster's node. They are built only by name, as few machines are one.
 var onNode = []part{
 	{"metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server@v0.9.0", ""},
+	{"kube-router", "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router@v2.1.0", ""},
 }
 
 // Path returns where a program is, and builds it if it is not there yet.
