@@ -20,24 +20,19 @@ func (l *Log) request(r *Record, decision string) {
 		Int("status_code", r.Status).
 		Str("outcome", outcome(r.Status)).
 		Int64("duration_us", r.Took.Microseconds())
-	text := func(key, value string) {
-		if value != "" {
-			e.Str(key, value)
-		}
-	}
-	text("client_address", l.client(r.Client))
-	text("origin", clip(r.ForbiddenOrigin, lineClip))
+	text(e, "client_address", l.client(r.Client))
+	text(e, "origin", clip(r.ForbiddenOrigin, lineClip))
 	if c := r.Caller; c == nil || c.Method != guard.None { // an open endpoint asks nobody and decides nothing
 		l.caller(e, c)
-		text("decision", decision)
+		text(e, "decision", decision)
 	}
 	if g := r.Grant; g != nil {
 		e.Str("role", g.Role()).
 			Str("session_name", l.Name(g.SessionName())).
 			Str("canonical_session_name", l.Name(g.CanonicalSessionName())).
 			Int64("lifetime_s", int64(g.Lifetime()/time.Second))
-		text("user_identity", l.Name(g.UserIdentity()))
-		text("user_key", l.Name(g.UserKey()))
+		text(e, "user_identity", l.Name(g.UserIdentity()))
+		text(e, "user_key", l.Name(g.UserKey()))
 		var lost []string
 		for _, m := range g.Misnamed() {
 			lost = append(lost, m.Meant)
@@ -46,8 +41,15 @@ func (l *Log) request(r *Record, decision string) {
 			e.Strs("misnamed", lost)
 		}
 	}
-	text("stack", string(r.Stack))
+	text(e, "stack", string(r.Stack))
 	e.Err(r.Err).Msg("request")
+}
+
+// text leaves out what is empty.
+func text(e *zerolog.Event, key, value string) {
+	if value != "" {
+		e.Str(key, value)
+	}
 }
 
 func (l *Log) caller(e *zerolog.Event, c *guard.Caller) {
