@@ -83,8 +83,8 @@ func Build(out io.Writer, names ...string) error {
 	}
 	missing = slices.DeleteFunc(missing, func(p part) bool { return w.kept(p) != "" })
 	if len(missing) > 0 {
-		fmt.Fprintln(out, "== building programs that the tests run beside the service. All that make test needs take about seven minutes "+
-			"of one core, 390 MB in the folder of caches, and 2 GB in Go's build cache.")
+		fmt.Fprintln(out, "== building programs that the tests run beside the service. All that make test needs take "+
+			"about seven minutes of one core, 390 MB in the folder of caches, and 2 GB in Go's build cache.")
 	}
 	for i, p := range missing {
 		fmt.Fprintf(out, "[%d/%d] ", i+1, len(missing))
