@@ -10,11 +10,9 @@ import (
 	"videosdk-auth-endpoint/signer"
 )
 
-// explainer says what is wrong with a caller's credential; empty where the credential is not to blame.
-type explainer func(guard.Reason) string
-
-// explain says what a request that failed is answered, and adds to the answer's header.
-func (credential explainer) explain(err error, header http.Header) (status int, faults []fault) {
+// explain says what a request that failed is answered, and adds to the answer's header. What is wrong with a caller's
+// credential is asked of the guard.
+func explain(err error, credential func(guard.Reason) string, header http.Header) (status int, faults []fault) {
 	if known, ok := errors.AsType[*faultError](err); ok {
 		if known.retryAfter != "" {
 			header.Set("Retry-After", known.retryAfter)
@@ -25,7 +23,7 @@ func (credential explainer) explain(err error, header http.Header) (status int, 
 		return http.StatusBadRequest, violations(invalid, err)
 	}
 	if refusal, ok := errors.AsType[*guard.RefusalError](err); ok {
-		return credential.refused(refusal, header)
+		return refused(refusal, credential, header)
 	}
 	return http.StatusInternalServerError, one("server", "failed: try again, or report the answer's X-Request-Id")
 }
@@ -53,7 +51,9 @@ func warningsOf(err error) []fault {
 	}))
 }
 
-func (credential explainer) refused(r *guard.RefusalError, header http.Header) (status int, faults []fault) {
+func refused(
+	r *guard.RefusalError, credential func(guard.Reason) string, header http.Header,
+) (status int, faults []fault) {
 	switch r.Reason { //nolint:exhaustive // the others are about the credential
 	case guard.PolicyDenied, guard.PolicyError:
 		return http.StatusForbidden, one("policy", "denied this request")

@@ -13,7 +13,7 @@ var Decode = decode
 // ExplainRefusal is what a client is told of a refusal for that reason.
 func ExplainRefusal(reason guard.Reason) (status int, text string) {
 	refusal := &guard.RefusalError{Reason: reason}
-	status, faults := explainer(guard.Reason.Credential).explain(refusal, http.Header{})
+	status, faults := explain(refusal, guard.Reason.Credential, http.Header{})
 	return status, faults[0].Reason
 }
 

@@ -32,13 +32,13 @@ func failures(bodyLimit int64) []failure {
 	denies := func(a access) bool { return a.Denies() || a.ByCookie() }
 	limits := func(a access) bool { return a.limited }
 	verifies := func(a access) bool { return slices.Contains(a.Methods(), guard.JWT) }
-	refused := func(r guard.Reason) []error { return []error{&guard.RefusalError{Reason: r}} }
+	refusal := func(r guard.Reason) []error { return []error{&guard.RefusalError{Reason: r}} }
 	return []failure{
 		{"A rule is broken, or the body is not a JSON object", nil, []error{exampleInvalid(), errNoObject}},
-		{"The caller is not authenticated; WWW-Authenticate says why", asks, refused(guard.Missing)},
+		{"The caller is not authenticated; WWW-Authenticate says why", asks, refusal(guard.Missing)},
 		{
 			"The policy denied it, the caller has no name that can be in a token, or a page of another site sent it",
-			denies, refused(guard.PolicyDenied),
+			denies, refusal(guard.PolicyDenied),
 		},
 		{"The body took longer than 10 s to arrive", nil, []error{bodyError(os.ErrDeadlineExceeded, bodyLimit)}},
 		{"The body is too large", nil, []error{bodyError(&http.MaxBytesError{}, bodyLimit)}},
@@ -49,7 +49,7 @@ func failures(bodyLimit int64) []failure {
 			[]error{tooMany(time.Second)},
 		},
 		{"The endpoint's mistake: its log has the X-Request-Id", nil, []error{errors.New("any other")}},
-		{"The provider's keys were not fetched yet", verifies, refused(guard.KeysUnavailable)},
+		{"The provider's keys were not fetched yet", verifies, refusal(guard.KeysUnavailable)},
 	}
 }
 
@@ -57,7 +57,7 @@ func failures(bodyLimit int64) []failure {
 func tokenFailures() []int {
 	var statuses []int
 	for _, f := range failures(0) {
-		status, _ := explainer(guard.Reason.Credential).explain(f.examples[0], http.Header{})
+		status, _ := explain(f.examples[0], guard.Reason.Credential, http.Header{})
 		statuses = append(statuses, status)
 	}
 	return statuses

@@ -22,9 +22,7 @@ type Handler struct {
 	Admin http.Handler
 
 	config      Config
-	headerLimit int // in bytes
-	credential  explainer
-	trusted     guard.Proxies
+	guard       *guard.Guard
 	crossOrigin *crossOrigin
 	health      *health
 	connections *connections
@@ -39,9 +37,7 @@ func New(
 ) *Handler {
 	h := &Handler{
 		config:      c,
-		headerLimit: headerLimit(g),
-		credential:  g.Explain,
-		trusted:     g.Trusted(),
+		guard:       g,
 		crossOrigin: &crossOrigin{origins: c.Origins, cookies: g.ByCookie()},
 		health:      &health{hasKeys: g.Ready},
 		connections: newConnections(newBudget(publicShare), requests.ConnectionClosed),
@@ -60,10 +56,10 @@ func New(
 	description.fill(describe(about).json())
 	requests.Expect(routes.series(), func() bool { return h.health.check() == nil })
 	if c.AdminPort == nil {
-		h.Public = mount(routes, h.trusted, h.serve)
+		h.Public = mount(routes, h.guard.Trusted(), h.serve)
 	} else {
 		public, admin := routes.split()
-		h.Public, h.Admin = mount(public, h.trusted, h.serve), mount(admin, h.trusted, h.serve)
+		h.Public, h.Admin = mount(public, h.guard.Trusted(), h.serve), mount(admin, h.guard.Trusted(), h.serve)
 	}
 	return h
 }
@@ -83,7 +79,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, route *route, cl
 	start := time.Now()
 	x := &exchange{writer: w, Record: telemetry.Record{
 		Request: r, ID: requestID(r), Route: route.path, Admin: route.admin, Client: client,
-		HTTPS: h.trusted.HTTPS(r),
+		HTTPS: h.guard.Trusted().HTTPS(r),
 	}}
 	h.requests.Begin(&x.Record)
 	header := w.Header()
@@ -129,7 +125,7 @@ func (h *Handler) answer(x *exchange, route *route) (err error) {
 
 // fail answers a request whose route returned an error.
 func (h *Handler) fail(x *exchange) {
-	status, faults := h.credential.explain(x.Err, x.Header())
+	status, faults := explain(x.Err, h.guard.Explain, x.Header())
 	if x.Request.Method == http.MethodHead {
 		x.WriteHeader(status)
 	} else if err := x.sendJSON(status, problem{faults, warningsOf(x.Err)}); err != nil {

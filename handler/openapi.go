@@ -91,7 +91,7 @@ func (a *api) failure(f failure) member {
 	for i, err := range f.examples {
 		header := http.Header{}
 		var faults []fault
-		status, faults = explainer(a.access.Explain).explain(err, header)
+		status, faults = explain(err, a.access.Explain, header)
 		cases = append(cases, examples(faults[0].Property, problem{Errors: faults})...)
 		for _, known := range headers {
 			if i == 0 && header.Get(known.name) != "" {

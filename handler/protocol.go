@@ -43,7 +43,7 @@ func (h *Handler) unreadable(status int, detail string) *faultError {
 	case http.StatusExpectationFailed:
 		return failed(status, "Expect", "must be 100-continue, or not be sent")
 	case http.StatusRequestHeaderFieldsTooLarge:
-		reason := fmt.Sprintf("must be at most %d bytes: send fewer or smaller cookies", h.headerLimit)
+		reason := fmt.Sprintf("must be at most %d bytes: send fewer or smaller cookies", headerLimit(h.guard))
 		return failed(status, "header", reason)
 	case http.StatusNotImplemented:
 		return failed(status, "Transfer-Encoding", "must be chunked, or not be sent")

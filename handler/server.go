@@ -63,7 +63,7 @@ func (h *Handler) endpoint(listener net.Listener, handler http.Handler, c *conne
 		WriteTimeout: 15 * time.Second,
 		IdleTimeout:  h.config.IdleTimeout,
 		// net/http reads 4 KiB more than this
-		MaxHeaderBytes: h.headerLimit - 4<<10,
+		MaxHeaderBytes: headerLimit(h.guard) - 4<<10,
 		// OPTIONS * is answered as any other request for a path that is not served
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     log.New(debugLines{h.log}, "", 0),
