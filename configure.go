@@ -127,7 +127,7 @@ func (c *config) wrong() error {
 	return errors.New(text)
 }
 
-// wrongForCommand is wrong for commands, which have no log: it prints the warnings where there are no mistakes.
+// wrongForCommand returns what wrong returns. A command has no log, so if there are no mistakes it prints the warnings.
 func (c *config) wrongForCommand() error {
 	err := c.wrong()
 	if err == nil {

@@ -11,8 +11,8 @@ import (
 	"videosdk-auth-endpoint/signer"
 )
 
-// failure is a way in which a POST for a token can fail, for the API's description. What it is answered is asked of its
-// examples, which all have the same status.
+// failure is a way in which a POST for a token can fail, for the API's description. Its examples say what is answered.
+// They all have the same status.
 type failure struct {
 	when string
 	// possible says whether this service, as it is configured, can fail like this; nil where it always can.

@@ -33,7 +33,7 @@ type reloads struct {
 	readable prometheus.Gauge
 }
 
-// reloads are of a file that could be used when the service started.
+// reloads makes the metrics of a file that could be used when the service started.
 func (f factory) reloads(total, successful, file string) reloads {
 	r := reloads{
 		counters(f, total, "Changes of "+file+", by result; after an error what was read before stays in use.",

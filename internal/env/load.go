@@ -15,7 +15,7 @@ type Mistake string //nolint:errname // it is read with its package: an env.Mist
 
 func (m Mistake) Error() string { return string(m) }
 
-// WrongIf returns a mistake with that text where the condition holds, and nil elsewhere, which errors.Join leaves out.
+// WrongIf returns a mistake with that text if the condition holds, else nil, which errors.Join leaves out.
 func WrongIf(wrong bool, text string) error {
 	if !wrong {
 		return nil
