@@ -9,28 +9,6 @@ import (
 	"time"
 )
 
-// These constants say how many bytes a connection makes the service hold. They were measured with 300 to 2,000
-// connections at once, each of which had sent its part and waited: live heap and stacks, divided by the number of
-// connections.
-const (
-	// openCost is an open connection: 18.5 KiB were measured, of which 8 KiB are the stack and 8 KiB net/http's two
-	// buffers.
-	openCost = 20 << 10
-	// requestCost is what a request under way takes beside its bytes: 6 to 8 KiB were measured.
-	requestCost = 8 << 10
-	// byteCost is for every byte of a request: a buffer that grows to take it is up to twice as long.
-	byteCost = 2
-	// lineCost is for every line of a header. net/http makes a map of them: 100 bytes for each were measured.
-	lineCost = 100
-	// shortLine is the length from which a line costs as much. Shorter names are too few to fill a map.
-	shortLine = 5
-	// shortCost is the most that a connection with a usual request costs, such as one of 4 KiB in 40 lines.
-	shortCost = 40 << 10
-	// closingCost is a connection that was answered before everything had arrived: what its client goes on sending
-	// fills the kernel's buffer, 64 KiB at first, until the connection is closed half a second later.
-	closingCost = 84 << 10
-)
-
 // patience is how long a connection with a usual request may keep the service waiting, even when others want its place.
 const patience = 250 * time.Millisecond
 
@@ -73,28 +51,35 @@ func (b *budget) open(c chargeable) *account {
 // makeRoom ends connections while there is too little room, and reports whether there is enough.
 func (b *budget) makeRoom() bool {
 	for {
-		b.mu.Lock()
-		if b.used <= b.limit || b.short.Len()+b.long.Len() < 2 {
-			b.mu.Unlock()
-			return true
-		}
-		a := longestWaiting(&b.long)
+		a, enough := b.next()
 		if a == nil {
+			return enough
+		}
+		a.connection.evict()
+	}
+}
+
+// next is the account that makes room for others; nil where there is enough, or where everybody is to be waited for.
+func (b *budget) next() (a *account, enough bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.used > b.limit && b.short.Len()+b.long.Len() > 1 {
+		if a = longestWaiting(&b.long); a == nil {
 			a = longestWaiting(&b.short)
 		}
 		if a == nil || a.in == &b.short && time.Since(a.since) < patience {
-			b.mu.Unlock()
-			return false
+			return nil, false
 		}
-		if a.in == &b.short && a.waiting.Load() == toSend && a.connection.hasSent() {
+		switch unread, untaken := a.connection.kept(); {
+		case a.keeps(unread, untaken) < 0: // its client has taken an answer
+		case a.in == &b.short && a.waiting.Load() == toSend && unread > 0:
 			a.restart() // the machine is so busy that nobody has read it yet
-			b.mu.Unlock()
-			continue
+		default:
+			a.forget()
+			return a, false
 		}
-		a.forget()
-		b.mu.Unlock()
-		a.connection.evict()
 	}
+	return nil, true
 }
 
 // longestWaiting returns the account that has waited longest for its client; nil where none waits.
@@ -111,8 +96,9 @@ func longestWaiting(order *list.List) *account {
 type chargeable interface {
 	// evict ends it at once.
 	evict()
-	// hasSent says that the client has sent something that was not read yet.
-	hasSent() bool
+	// kept is how many bytes the kernel keeps: of requests that were not read, and of answers that its client has not
+	// taken.
+	kept() (unread, untaken int)
 }
 
 // What the service waits for a client to do.
@@ -136,6 +122,8 @@ type account struct {
 	begun bool
 	// ahead is the cost of the lines that arrived last. They may be the header of the next request.
 	ahead int64
+	// inKernel is the cost of what the kernel keeps.
+	inKernel int64
 	// since is when the request began, or else when the last one was answered. A client can't change it by sending a
 	// byte now and then.
 	since time.Time
@@ -165,8 +153,19 @@ func (a *account) answered() {
 	a.budget.mu.Lock()
 	defer a.budget.mu.Unlock()
 	a.begun = false
-	a.charge(openCost + a.ahead - a.cost)
+	a.charge(openCost + a.ahead + a.inKernel - a.cost)
 	a.restart()
+}
+
+// kept charges for what the kernel keeps.
+func (a *account) kept(unread, untaken int) {
+	a.budget.mu.Lock()
+	a.keeps(unread, untaken)
+	over := a.budget.used > a.budget.limit
+	a.budget.mu.Unlock()
+	if over {
+		a.budget.makeRoom()
+	}
 }
 
 // closing says that the connection is only kept for the client to take its answer.
@@ -174,6 +173,7 @@ func (a *account) closing() {
 	a.waiting.Store(toTake)
 	a.budget.mu.Lock()
 	a.charge(closingCost - a.cost)
+	a.inKernel = 0 // closingCost has it
 	a.budget.mu.Unlock()
 	a.budget.makeRoom()
 }
@@ -192,7 +192,7 @@ func (a *account) close() {
 	a.forget()
 }
 
-// charge, restart and forget are for callers that hold the lock.
+// charge, keeps, restart and forget are for callers that hold the lock.
 func (a *account) charge(cost int64) {
 	if a.place == nil {
 		return
@@ -207,6 +207,19 @@ func (a *account) charge(cost int64) {
 		a.in.Remove(a.place)
 		a.in, a.place = in, in.PushBack(a)
 	}
+}
+
+// keeps returns by how much the charge for what the kernel keeps has changed. When answers fill its buffer, the service
+// reads no more, and what the client goes on sending fills the other one.
+func (a *account) keeps(unread, untaken int) (change int64) {
+	cost := kernelWeight * int64(unread+untaken)
+	if untaken > kernelBuffer {
+		cost = 2 * bufferCost
+	}
+	change = cost - a.inKernel
+	a.inKernel = cost
+	a.charge(change)
+	return change
 }
 
 func (a *account) restart() {

@@ -61,6 +61,8 @@ type connection struct {
 	active atomic.Bool
 	// slow says that a header took too long.
 	slow bool
+	// unasked is how many bytes were written since the kernel was asked what it keeps.
+	unasked int
 }
 
 func (n *connection) Read(p []byte) (int, error) {
@@ -106,6 +108,11 @@ func (n *connection) Write(p []byte) (int, error) {
 		_, err := n.Conn.Write(instead)
 		return len(p), err
 	}
+	if n.unasked += len(p); n.unasked > usualAnswers {
+		n.unasked = 0
+		unread, untaken := n.kept()
+		n.account.kept(unread, untaken+len(p))
+	}
 	return n.Conn.Write(p) //nolint:wrapcheck // net.Conn's contract
 }
 
@@ -123,6 +130,11 @@ func (n *connection) Close() error {
 	n.account.close()
 	return n.Conn.Close() //nolint:wrapcheck // net.Conn's contract
 }
+
+// usualAnswers is how many bytes of answers go out before the kernel is asked again what it keeps.
+const usualAnswers = 2 << 10
+
+func (n *connection) kept() (unread, untaken int) { return kept(n.Conn) }
 
 // evict ends a connection at once. The kernel forgets what the client has not taken, and does not keep memory for it.
 func (n *connection) evict() {

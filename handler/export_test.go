@@ -24,5 +24,11 @@ func (h *Handler) Serve(listener net.Listener) (closeAll func() error) {
 	return e.server.Close
 }
 
-// HasSent says that the client has sent something that was not read yet.
-func HasSent(conn net.Conn) bool { return (&connection{Conn: conn}).hasSent() }
+// Kept is how many bytes the kernel keeps for a connection.
+var Kept = kept
+
+// BufferSizes is what a port does to its listener.
+var BufferSizes = bufferSizes
+
+// KernelBuffer is the length that it asks for.
+const KernelBuffer = kernelBuffer

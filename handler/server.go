@@ -45,7 +45,7 @@ func (h *Handler) Listen(ctx context.Context) (*Server, error) {
 func (h *Handler) listen(
 	ctx context.Context, variable string, port uint16, handler http.Handler, c *connections,
 ) (*endpoint, error) {
-	var lc net.ListenConfig
+	lc := net.ListenConfig{Control: bufferSizes}
 	listener, err := lc.Listen(ctx, "tcp", joinPort(h.config.Host, port))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", variable, err)
