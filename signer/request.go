@@ -42,9 +42,9 @@ type Value struct {
 	Strings []string
 }
 
-// ValueOf reads the JSON of a value, which must be well-formed and without white space around it. Where there is
-// nothing, the value is absent. Bytes that are not UTF-8 stay, so that validation refuses them: a decoder of JSON turns
-// each into U+FFFD, so that Möller and Müller in ISO-8859-1 would become the same name.
+// ValueOf reads the JSON of a value. The text must be well-formed, without white space around it; an empty one is an
+// absent value. Bytes that are not UTF-8 stay, so that validation refuses them: a decoder of JSON turns each into
+// U+FFFD, so that Möller and Müller in ISO-8859-1 would become the same name.
 func ValueOf(text []byte) Value {
 	if len(text) == 0 {
 		return Value{}
