@@ -2,7 +2,6 @@ package signer
 
 import (
 	"bytes"
-	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,15 +75,16 @@ func unquote(text []byte) string {
 	return string(unquoted)
 }
 
+// arrayOf reads no further than to the first entry that is not a string: a stranger may send thousands.
 func arrayOf(text []byte) Value {
-	var entries []json.RawMessage
-	_ = json.Unmarshal(text, &entries) // it is well-formed
-	v := Value{Kind: KindStrings}
-	for _, entry := range entries {
-		if entry[0] != '"' {
-			return Value{Kind: KindArray}
-		}
+	v, d := Value{Kind: KindStrings}, jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowInvalidUTF8(true))
+	_, _ = d.ReadToken() // it is well-formed
+	for d.PeekKind() == '"' {
+		entry, _ := d.ReadValue()
 		v.Strings = append(v.Strings, unquote(entry))
+	}
+	if d.PeekKind() != ']' {
+		return Value{Kind: KindArray}
 	}
 	return v
 }
