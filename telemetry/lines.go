@@ -14,6 +14,8 @@ import (
 // Lines writes log lines in the background, so that a line costs a request no system call, and an output that is
 // blocked never stops a token: what does not fit into a buffer of 1 MiB is dropped and counted.
 type Lines struct {
+	prometheus.Collector // of dropped
+
 	out     io.Writer
 	dropped prometheus.Counter
 	wake    chan struct{}
@@ -32,14 +34,10 @@ const (
 
 // NewLines starts writing to out; end it with Close.
 func NewLines(out io.Writer) *Lines {
-	l := &Lines{
-		out: out,
-		dropped: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "videosdk_log_lines_dropped_total", Help: "Log lines dropped because the output was blocked.",
-		}),
-		wake: make(chan struct{}, 1),
-		done: make(chan struct{}),
-	}
+	dropped := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "videosdk_log_lines_dropped_total", Help: "Log lines dropped because the output was blocked.",
+	})
+	l := &Lines{Collector: dropped, out: out, dropped: dropped, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	go l.run()
 	return l
 }
@@ -88,9 +86,3 @@ func (l *Lines) Close(ctx context.Context) error {
 		return errors.New("log lines were lost: the output is blocked")
 	}
 }
-
-// Describe and Collect make it a prometheus.Collector of its own counter.
-func (l *Lines) Describe(ch chan<- *prometheus.Desc) { l.dropped.Describe(ch) }
-
-// Collect tells how many lines were dropped.
-func (l *Lines) Collect(ch chan<- prometheus.Metric) { l.dropped.Collect(ch) }
