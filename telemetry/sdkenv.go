@@ -29,7 +29,7 @@ var sdkVariables = []struct {
 	{exporterVariables("HEADERS"), wantHeaders},
 	{exporterVariables("TIMEOUT"), wantNumber(1, "a number of milliseconds such as 10000")},
 	{exporterVariables("CERTIFICATE"), wantCertificates},
-	{exporterVariables("COMPRESSION"), wantOneOf("gzip", "none")},
+	{exporterVariables("COMPRESSION"), wantCompression},
 	{exporterVariables("INSECURE"), wantOneOf("true", "false")},
 	{
 		[]string{"OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_EXPORT_TIMEOUT"},
@@ -82,14 +82,22 @@ func sdkMistakes(endpoint string) error {
 	return errors.Join(append(mistakes, wrongPairs()...)...)
 }
 
-// wantOneOf is strict about upper and lower case, as the exporter is: it sends without compression for GZIP.
+// wantOneOf takes capitals too, as the SDK does: some platforms write True.
 func wantOneOf(values ...string) func(string) string {
 	return func(value string) string {
-		if slices.Contains(values, value) {
+		if slices.Contains(values, strings.ToLower(value)) {
 			return ""
 		}
 		return strings.Join(values[:len(values)-1], ", ") + " or " + values[len(values)-1]
 	}
+}
+
+// wantCompression is strict about capitals, as the exporter is: it sends without compression for GZIP.
+func wantCompression(value string) string {
+	if value == "gzip" || value == "none" {
+		return ""
+	}
+	return "gzip or none"
 }
 
 func wantNumber(least int, want string) func(string) string {
@@ -160,7 +168,7 @@ func wantCertificates(path string) string {
 // wantRatio checks the argument of a sampler. The SDK ignores it where OTEL_TRACES_SAMPLER does not ask for a ratio,
 // and traces everything.
 func wantRatio(value string) string {
-	if !strings.HasSuffix(strings.TrimSpace(os.Getenv("OTEL_TRACES_SAMPLER")), "traceidratio") {
+	if !strings.HasSuffix(strings.ToLower(strings.TrimSpace(os.Getenv("OTEL_TRACES_SAMPLER"))), "traceidratio") {
 		return "OTEL_TRACES_SAMPLER=parentbased_traceidratio or traceidratio beside it: without one of them every request " +
 			"is traced"
 	}
