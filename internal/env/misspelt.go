@@ -68,16 +68,19 @@ func meaning(name string, known []string) (meant []string, suspect bool) {
 	if !slices.Contains(families, words[0]) || len(words) == 1 {
 		return nil, false
 	}
-	most, fewest := 1, 0 // the words in common with the best names so far, and the words in each of these
+	var best, most int // the closeness of the best names so far, and the words that they have in common with this one
 	for _, k := range known {
 		theirs := strings.Split(k, "_")
 		common := inCommon(words, theirs)
-		switch {
-		case theirs[0] != words[0] || common < 2 || common < most || common == most && len(theirs) > fewest:
-		case common == most && len(theirs) == fewest:
+		if theirs[0] != words[0] || common < 2 {
+			continue
+		}
+		// more words in common are closer, and of the same number the shorter name
+		switch closeness := 100*common - len(theirs); {
+		case closeness > best:
+			best, most, meant = closeness, common, []string{k}
+		case closeness == best:
 			meant = append(meant, k)
-		default:
-			most, fewest, meant = common, len(theirs), []string{k}
 		}
 	}
 	return meant, words[0] != "ZOOM" || most >= min(3, len(words))
@@ -118,24 +121,22 @@ func typos(name string) int {
 
 // distance is how many letters must be added, dropped, replaced, or swapped with the next one, to make b of a.
 func distance(a, b string) int {
-	var before []int
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		next := make([]int, len(b)+1)
-		next[0] = i
-		for j := 1; j <= len(b); j++ {
-			next[j] = min(row[j]+1, next[j-1]+1, row[j-1])
-			if a[i-1] != b[j-1] {
-				next[j] = min(row[j], next[j-1], row[j-1]) + 1
+	d := make([][]int, len(a)+1) // between the beginnings of a and of b, by their lengths
+	for i := range d {
+		d[i] = make([]int, len(b)+1)
+		for j := range d[i] {
+			if i == 0 || j == 0 {
+				d[i][j] = i + j
+				continue
+			}
+			d[i][j] = min(d[i-1][j], d[i][j-1], d[i-1][j-1]) + 1
+			if a[i-1] == b[j-1] {
+				d[i][j] = min(d[i][j], d[i-1][j-1])
 			}
 			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				next[j] = min(next[j], before[j-2]+1)
+				d[i][j] = min(d[i][j], d[i-2][j-2]+1)
 			}
 		}
-		before, row = row, next
 	}
-	return row[len(b)]
+	return d[len(a)][len(b)]
 }
