@@ -63,28 +63,26 @@ func utf16Len(s string) int {
 }
 
 func (p *Property) checkInteger(v *Value) (claim, *Violation) {
+	n := v.Number
 	switch v.Kind {
 	case KindNumber:
-		if v.Number != math.Trunc(v.Number) {
+		if n != math.Trunc(n) {
 			return claim{}, p.violation(RuleType, "a fraction")
 		}
-		if v.Number < float64(p.Min) || v.Number > float64(p.Max) {
-			return claim{}, p.violation(RuleRange, "a number out of range")
-		}
-		return claim{sent: true, number: int(v.Number)}, nil
 	case KindString:
 		// the whole string must be the number: a typing mistake ("1abc") must not become a host
-		n, err := strconv.Atoi(v.String)
+		whole, err := strconv.Atoi(v.String)
 		if err != nil && !errors.Is(err, strconv.ErrRange) {
 			return claim{}, p.violation(RuleType, "a string that is not a whole number")
 		}
-		if n < p.Min || n > p.Max {
-			return claim{}, p.violation(RuleRange, "a number out of range")
-		}
-		return claim{sent: true, number: n}, nil
+		n = float64(whole)
 	default:
 		return claim{}, p.violation(RuleType, v.Kind.String())
 	}
+	if n < float64(p.Min) || n > float64(p.Max) {
+		return claim{}, p.violation(RuleRange, "a number out of range")
+	}
+	return claim{sent: true, number: int(n)}, nil
 }
 
 func (p *Property) checkRegions(v *Value) (claim, *Violation) {

@@ -1,7 +1,7 @@
 package guard
 
 import (
-	"strconv"
+	"fmt"
 	"strings"
 
 	"videosdk-auth-endpoint/signer"
@@ -47,10 +47,8 @@ func asName(value any) string {
 	switch value := value.(type) {
 	case string:
 		return value
-	case int64:
-		return strconv.FormatInt(value, 10)
-	case uint64:
-		return strconv.FormatUint(value, 10)
+	case int64, uint64:
+		return fmt.Sprint(value)
 	default:
 		return ""
 	}

@@ -186,8 +186,8 @@ func (m *members) ed25519() (jwt.VerificationKey, *SkippedKey) {
 	if m.Curve != "Ed25519" {
 		return nil, skip(KeyUnsupported, "its crv is %.100q; want Ed25519", m.Curve)
 	}
-	x, err := decode(m.X)
-	if err != nil || len(x) != ed25519.PublicKeySize {
+	x := decode(m.X)
+	if len(x) != ed25519.PublicKeySize {
 		return nil, skip(KeyMalformed, "want x as %d bytes in base64url", ed25519.PublicKeySize)
 	}
 	return ed25519.PublicKey(x), nil
@@ -195,18 +195,17 @@ func (m *members) ed25519() (jwt.VerificationKey, *SkippedKey) {
 
 // number reads a whole number above zero; nil where there is none.
 func number(text string) *big.Int {
-	bytes, err := decode(text)
-	if n := new(big.Int).SetBytes(bytes); err == nil && n.Sign() > 0 {
+	if n := new(big.Int).SetBytes(decode(text)); n.Sign() > 0 {
 		return n
 	}
 	return nil
 }
 
-// decode reads base64url. Some providers pad it.
-func decode(text string) ([]byte, error) {
+// decode reads base64url, and is empty for anything else. Some providers pad it.
+func decode(text string) []byte {
 	bytes, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "="))
 	if err != nil {
-		return nil, fmt.Errorf("base64url: %w", err)
+		return nil
 	}
-	return bytes, nil
+	return bytes
 }
