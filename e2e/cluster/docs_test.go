@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -80,6 +81,7 @@ func commands(page string) []string {
 // shell has what the reader has and the node has not: docker, whose image is the service's binary, and a name server.
 const shell = `set -o pipefail
 docker() { shift 3; "$BINARY" "$@"; } # run --rm IMAGE
+videosdk-auth-endpoint() { HTTP_PROXY="http://$INGRESS" "$BINARY" "$@"; }
 curl() { command curl --silent --show-error --fail-with-body --connect-to "token.example.com:80:$INGRESS" "$@"; }
 `
 
@@ -108,7 +110,7 @@ func (o *operator) run(t *testing.T, binary, line string) {
 	o.typed = append(o.typed, fmt.Sprintf("%5.1f s  %s", time.Since(begun).Seconds(), line))
 }
 
-// TestCommands runs every command of docs/kubernetes.md, docs/operate.md and the runbooks, from top to bottom, on a release that
+// TestCommands runs every command of docs/kubernetes.md, docs/operate.md, docs/rotate.md and the runbooks, from top to bottom, on a release that
 // is installed as they say. After each page an upgrade must pass that forces nothing.
 func TestCommands(t *testing.T) {
 	remove := func() {
@@ -132,11 +134,12 @@ func TestCommands(t *testing.T) {
 		`https://github\.com/\S+/releases/\S+\.yaml`, "<(kubectl kustomize k8s/base)",
 		`https://token.example.com`, "http://token.example.com",
 		`\bNAMESPACE\b`, "video", `\bRELEASE\b`, "auth", `\bCHART\b`, "charts/videosdk-auth-endpoint", `\bSECRET\b`, "videosdk-api-keys",
+		`\bURL\b`, "http://token.example.com", `\bFILE\b`, "bearer.txt",
 		`\bENTRY\b`, "api-keys", `\bREASON\b`, "missing", `\bISSUER\b`, provider.URL,
 	}
 	kubernetes := docs(t, "kubernetes.md")
 	o.valuesOf(t, kubernetes, name, tag)
-	pages := []string{"kubernetes.md", "operate.md"}
+	pages := []string{"kubernetes.md", "operate.md", "rotate.md"}
 	runbooks, err := filepath.Glob("../../docs/runbooks/*.md")
 	if err != nil || len(runbooks) < 10 {
 		t.Fatalf("%d runbooks: %v", len(runbooks), err)
@@ -144,7 +147,7 @@ func TestCommands(t *testing.T) {
 	for _, runbook := range runbooks {
 		pages = append(pages, "runbooks/"+filepath.Base(runbook))
 	}
-	known := map[string]bool{}
+	known, replaced := map[string]bool{}, time.Time{}
 	for _, page := range pages {
 		if page == "runbooks/VideosdkNoReadyReplica.md" && *node {
 			kill9(t)
@@ -160,6 +163,12 @@ func TestCommands(t *testing.T) {
 				o.address(t)
 			case strings.Contains(line, "-f values.yaml --force-conflicts"):
 				conflict(t, o.dir)
+			case strings.Contains(line, "--from-env-file=zoom.env | kubectl replace"):
+				o.write(t, "zoom.env", newPair)
+				replaced = time.Now()
+			case strings.HasPrefix(line, "videosdk-auth-endpoint token --from URL"):
+				inUse(t, replaced)
+				o.write(t, ".env", newPair)
 			}
 			if !*node && (strings.Contains(line, "--previous") || strings.Contains(line, "Last State:")) {
 				t.Logf("left out, as no Pod can be killed without -node: %s", line)
@@ -270,6 +279,40 @@ func conflict(t *testing.T, dir string) {
 	if err == nil || !strings.Contains(out, "conflict") {
 		t.Errorf("no conflict after kubectl scale: %v %s", err, out)
 	}
+}
+
+// newPair is what Zoom's page shows after a rotation.
+const newPair = "ZOOM_VIDEO_SDK_KEY=new-key\nZOOM_VIDEO_SDK_SECRET=new-secret\n"
+
+// write makes a file as the reader does.
+func (o *operator) write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(o.dir, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// inUse waits until every Pod has a pair that is younger than the change. The kubelet looks at a Pod that changes at once, at
+// others within a minute.
+func inUse(t *testing.T, change time.Time) {
+	t.Helper()
+	kubectl := func(args ...string) string { return run(t, "", "kubectl", append([]string{"-n", "video"}, args...)...) }
+	kubectl("annotate", "pods", "-l", "app.kubernetes.io/instance=auth", "e2e/changed=rotated")
+	loaded := regexp.MustCompile(`(?m)^videosdk_credential_last_load_timestamp_seconds (\S+)$`)
+	eventually(t, 2*time.Minute, "every Pod has the new pair", func() bool {
+		names := strings.Fields(kubectl("get", "pods", "-l", "app.kubernetes.io/instance=auth", "-o", "jsonpath={.items[*].metadata.name}"))
+		return len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool {
+			found := loaded.FindStringSubmatch(run(t, "", "kubectl", "get", "--raw", "/api/v1/namespaces/video/pods/"+name+":9090/proxy/metrics"))
+			if found == nil {
+				t.Fatalf("%s does not say when it loaded the pair", name)
+			}
+			at, err := strconv.ParseFloat(found[1], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return at < float64(change.Unix())
+		})
+	})
 }
 
 // misfortune is what the runbooks are for: a request that is refused, one that is invalid, and a Pod that is being made, whose log
