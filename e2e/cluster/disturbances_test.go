@@ -172,15 +172,17 @@ func autoscaler(t *testing.T) {
 	l.none(t, "it is switched off")
 }
 
-// misspeltEntry replaces the Secret by one that lacks an entry. The pair from before stays in use, and the service says so.
+// misspeltEntry replaces the Secret by one that lacks an entry. The pair from before stays in use, and the service says so and
+// names the entry that it doesn't use.
 func misspeltEntry(t *testing.T) {
 	run(t, "apiVersion: v1\nkind: Secret\nmetadata: {name: credentials}\nstringData: {ZOOM_VIDEO_SDK_KEY: key-2, ZOOM_VIDEO_SDK_SECRT: secret-2}\n",
 		"kubectl", "-n", namespace, "replace", "-f", "-")
 	// the kubelet looks at a Pod that changes at once, at others within about a minute
 	kubectl(t, "annotate", "pods", "-l", selector, "e2e/changed=1")
 	for _, pod := range pods(t) {
-		eventually(t, 2*time.Minute, pod+" counts a pair that it could not read", func() bool {
-			return strings.Contains(podMetrics(t, pod), `videosdk_credential_reloads_total{result="error"} 1`)
+		eventually(t, 2*time.Minute, pod+" counts a pair that it could not read, and names the misspelt entry", func() bool {
+			return strings.Contains(podMetrics(t, pod), `videosdk_credential_reloads_total{result="error"} 1`) &&
+				strings.Contains(kubectl(t, "logs", pod), "ZOOM_VIDEO_SDK_SECRT")
 		})
 	}
 	token(t, host, "key-1", "secret-1")
