@@ -12,6 +12,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -99,8 +100,8 @@ func (s *Suite) validate() error {
 		}
 		for _, properties := range []map[string]any{test.Request, test.Signed} {
 			for name, value := range properties {
-				if asJSON(value) == nil {
-					return wrong(name, "want a value that JSON has")
+				if _, isDate := value.(time.Time); isDate || asJSON(value) == nil {
+					return wrong(name, "want a value that JSON has; a date needs quotes")
 				}
 				if !slices.ContainsFunc(signer.Properties(), func(p signer.Property) bool { return p.Name == name }) {
 					return wrong(name, "no property of a request is called so")

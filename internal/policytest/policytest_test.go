@@ -114,6 +114,8 @@ func TestMistakes(t *testing.T) {
 		{"signed, but denied", document("want: denied, signed: {role: 1}"), "only a request that is allowed is signed"},
 		{"another method", document("want: denied, caller: {method: saml}"), "caller.method: want jwt, api_key, proxy or none"},
 		{"a claim that JSON does not have", document("want: denied, caller: {claims: {a: .nan}}"), "caller: claims: want values that JSON has"},
+		{"a property that JSON does not have", document("want: denied, request: {role: .nan}"), "role: want a value that JSON has"},
+		{"a date without quotes", document("want: denied, request: {sessionName: 2026-01-02}"), "sessionName: want a value that JSON has; a date needs quotes"},
 		{"in the second document", document("want: denied") + "---\ntests: []", "document 2: tests"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
