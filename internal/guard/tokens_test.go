@@ -161,6 +161,8 @@ func TestAudience(t *testing.T) {
 		{"ID tokens and access tokens", "app", "aud, client_id", jwt.MapClaims{"aud": "app"}, ""},
 		{"the other kind", "app", "aud, client_id", jwt.MapClaims{"aud": nil, "client_id": "app"}, ""},
 		{"the first claim that the token has decides", "app", "aud,client_id", jwt.MapClaims{"aud": "other", "client_id": "app"}, guard.Audience},
+		{"one of several", "app", "aud", jwt.MapClaims{"aud": []any{"other", "app"}}, ""},
+		{"a list that holds something else than text", "app", "aud", jwt.MapClaims{"aud": []any{"app", 5}}, guard.Claims},
 		{"a claim of another type", "app", "azp", jwt.MapClaims{"azp": true}, guard.Claims},
 	} {
 		t.Run(test.name, func(t *testing.T) {
