@@ -60,7 +60,9 @@ func meaning(name string, known []string) (meant []string, suspect bool) {
 	for _, k := range known {
 		// many programs have a SERVICE_NAME or a CLIENT_KEY of their own
 		rest := strings.Contains(name, "_") && strings.HasSuffix(k, "_"+name) && !strings.HasPrefix(k, "OTEL_")
-		if rest || distance(name, k) <= typos(k) {
+		// the lengths spare most of the work: in a cluster there may be thousands of variables
+		near := max(len(name), len(k))-min(len(name), len(k)) <= typos(k) && distance(name, k) <= typos(k)
+		if rest || near {
 			return []string{k}, true
 		}
 	}
