@@ -45,11 +45,13 @@ func run(ctx context.Context, args []string) error {
 	if len(args) > 0 {
 		command, args = args[0], args[1:]
 	}
-	if len(args) > 0 && slices.Contains([]string{"serve", "healthcheck", "version"}, command) {
-		if args[0] == "--help" || args[0] == "-h" {
+	if len(args) > 0 && slices.Contains([]string{"serve", "apikey", "healthcheck", "version"}, command) {
+		switch {
+		case args[0] == "--help" || args[0] == "-h":
 			return help()
+		case command != "apikey":
+			return fmt.Errorf("%s: takes no arguments, got %q", command, args[0])
 		}
-		return fmt.Errorf("%s: takes no arguments, got %q", command, args[0])
 	}
 	switch command {
 	case "serve":

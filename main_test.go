@@ -356,7 +356,7 @@ func TestAPIKeyCommand(t *testing.T) {
 			}
 		}
 	})
-	for _, args := range [][]string{{"apikey"}, {"apikey", "a", "b"}, {"apikey", "--help"}, {"apikey", "a b"}} {
+	for _, args := range [][]string{{"apikey"}, {"apikey", "a", "b"}, {"apikey", "--name"}, {"apikey", "a b"}} {
 		if stdout, stderr, code := run(t, command(t, nil, args...)); code != 1 || stdout != "" || !strings.Contains(stderr, "want a") {
 			t.Errorf("%v: exit code %d, %s%s", args, code, stdout, stderr)
 		}
@@ -799,7 +799,7 @@ func TestCommandLine(t *testing.T) {
 		{"help help", 0, "ZOOM_VIDEO_SDK_KEY "},
 		{"help token", 0, "token --decode TOKEN "},
 		{"help policy", 0, "policy test FILE "},
-		{"help apikey", 1, "apikey: want a NAME"},
+		{"help apikey", 0, "apikey NAME "},
 		{"policy test --help", 2, "policy test: want one FILE"},
 		{"help serv", 1, `no command "serv"`},
 	} {
