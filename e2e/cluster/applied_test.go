@@ -159,14 +159,22 @@ func applied(t *testing.T, objects []object, apply func()) {
 // writes changes with each write of an object.
 func writes(o object) any { return o["metadata"].(object)["resourceVersion"] }
 
-// settled is an object without what controllers write: its status, who wrote that, and the number that counts each write.
+// settled is an object without what controllers write: its status, an annotation, the fields that they manage, and the number that
+// counts each write.
 func settled(o object) object {
 	o, meta := maps.Clone(o), maps.Clone(o["metadata"].(object))
 	delete(o, "status")
 	delete(meta, "resourceVersion")
+	annotations := object{}
+	if all, ok := meta["annotations"].(object); ok {
+		maps.Copy(annotations, all)
+	}
+	delete(annotations, "deployment.kubernetes.io/revision")
 	managers, _ := meta["managedFields"].([]any)
-	meta["managedFields"] = slices.DeleteFunc(slices.Clone(managers), func(manager any) bool { return manager.(object)["subresource"] == "status" })
-	o["metadata"] = meta
+	meta["managedFields"] = slices.DeleteFunc(slices.Clone(managers), func(manager any) bool {
+		return !strings.HasPrefix(manager.(object)["manager"].(string), "kubectl")
+	})
+	meta["annotations"], o["metadata"] = annotations, meta
 	return o
 }
 

@@ -35,7 +35,7 @@ func startMonitor(t *testing.T) monitor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := fmt.Sprintf("global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [%q]\nscrape_configs:%s", rules, scrape)
+	config := fmt.Sprintf("global: {scrape_interval: 5s, evaluation_interval: 1s}\nrule_files: [%q]\nscrape_configs:%s", rules, scrape)
 	if err := os.WriteFile(filepath.Join(dir, "prometheus.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -97,8 +97,8 @@ func TestScrape(t *testing.T) {
 	eventually(t, time.Minute, "Prometheus scrapes both Pods, and nothing else", func() bool {
 		var data struct {
 			ActiveTargets []struct {
-				Labels map[string]string
-				Health string
+				Labels            map[string]string
+				Health, LastError string
 			}
 		}
 		prometheus.ask(t, "/api/v1/targets?state=active", &data)
@@ -108,7 +108,7 @@ func TestScrape(t *testing.T) {
 			for _, name := range slices.Sorted(maps.Keys(target.Labels)) {
 				labels = append(labels, name+"="+target.Labels[name])
 			}
-			got = append(got, strings.Join(labels, " ")+" "+target.Health)
+			got = append(got, strings.TrimSpace(strings.Join(labels, " ")+" "+target.Health+" "+target.LastError))
 		}
 		slices.Sort(got)
 		return slices.Equal(got, want)
