@@ -29,8 +29,8 @@ func TestScaling(t *testing.T) {
 	l := startLoad(t)
 	peak, end := context.WithCancel(t.Context())
 	defer end()
-	for range 16 {
-		l.client(peak, 5*time.Millisecond, &http.Transport{})
+	for range 64 { // so many that they get through on a slow machine too
+		l.client(peak, 20*time.Millisecond, &http.Transport{})
 	}
 	scaledTo(t, 4)
 	begun, answered, used := time.Now(), l.sent.Load(), cpu(t)
