@@ -14,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -203,14 +204,30 @@ type load struct {
 	done       sync.WaitGroup
 }
 
-// startLoad sends 200 requests a second over eight clients, half of which open a new connection for each request.
+// startLoad sends 200 requests a second through the ingress, over eight clients, half of which open a new connection for
+// each request.
 func startLoad(t *testing.T) *load {
+	t.Helper()
+	return startLoadTo(t, ingressAddress())
+}
+
+// ingressAddress is the ingress controller's, with its port.
+func ingressAddress() string {
+	host := strings.TrimPrefix(*ingress, "http://")
+	if _, _, err := net.SplitHostPort(host); err != nil {
+		return net.JoinHostPort(host, "80")
+	}
+	return host
+}
+
+// startLoadTo sends the same to that address.
+func startLoadTo(t *testing.T, address string) *load {
 	t.Helper()
 	l := &load{}
 	ctx, cancel := context.WithCancel(t.Context())
 	l.cancel = cancel
 	for worker := range 8 {
-		l.client(ctx, 40*time.Millisecond, &http.Transport{DisableKeepAlives: worker%2 == 0})
+		l.client(ctx, 40*time.Millisecond, transportTo(address, worker%2 == 0))
 	}
 	t.Cleanup(func() { l.cancel(); l.done.Wait() })
 	return l
@@ -237,6 +254,14 @@ func (l *load) client(ctx context.Context, every time.Duration, transport *http.
 			}
 		}
 	})
+}
+
+// transportTo sends to that address, whatever a URL says, and over a new connection each time if asked to.
+func transportTo(address string, newConnections bool) *http.Transport {
+	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	return &http.Transport{DisableKeepAlives: newConnections, DialContext: dial}
 }
 
 // stop ends the load after at least n more requests, and returns the counts.
@@ -285,6 +310,7 @@ func TestCluster(t *testing.T) {
 		{"a policy that does not compile harms no Pod of before, and a rollback takes it away", brokenPolicy},
 		{"an autoscaler takes over the number of Pods that runs, and hands it back", autoscaler},
 		{"full load stays below the memory limit", fullLoad},
+		{"slow clients harm neither a Pod nor other clients", slowClients},
 		{liveness, hang},
 		{"a Secret with a misspelt entry is not used", misspeltEntry},
 		{"a rotated Secret is used without a restart", rotate},
@@ -477,6 +503,14 @@ func signal(t *testing.T, pod string, sig syscall.Signal) {
 
 func signalIn(t *testing.T, namespace, pod string, sig syscall.Signal) {
 	t.Helper()
+	if err := syscall.Kill(process(t, namespace, pod), sig); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// process is the one of a Pod, which runs on this machine.
+func process(t *testing.T, namespace, pod string) (pid int) {
+	t.Helper()
 	uid := run(t, "", "kubectl", "-n", namespace, "get", "pod", pod, "-o", "jsonpath={.metadata.uid}")
 	groups, err := filepath.Glob("/proc/[0-9]*/cgroup")
 	if err != nil {
@@ -489,15 +523,13 @@ func signalIn(t *testing.T, namespace, pod string, sig syscall.Signal) {
 			continue
 		}
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-		if err == nil {
-			err = syscall.Kill(pid, sig)
-		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		return
+		return pid
 	}
 	t.Fatalf("no process of %s on this machine", pod)
+	return 0
 }
 
 // hang stops the process of one Pod, as a deadlock would.

@@ -113,12 +113,12 @@ func brokenPolicy(t *testing.T) {
 	ready(t)
 }
 
-// watch collects what kubectl prints of the Deployment at each change, until it is stopped.
-func watch(t *testing.T, path string) (stop func() []string) {
+// watch collects the words that kubectl prints of an object at each change, until it is stopped.
+func watch(t *testing.T, path string, object ...string) (stop func() []string) {
 	t.Helper()
 	var lines strings.Builder
 	var mutex sync.Mutex
-	cmd := exec.CommandContext(t.Context(), "kubectl", "-n", namespace, "get", "deployment", fullname, "--watch", "-o", "jsonpath={"+path+"}{\"\\n\"}")
+	cmd := exec.CommandContext(t.Context(), "kubectl", append([]string{"-n", namespace, "get", "--watch", "-o", "jsonpath={" + path + "}{\"\\n\"}"}, object...)...)
 	cmd.Stdout = writer(func(p []byte) { mutex.Lock(); defer mutex.Unlock(); lines.Write(p) })
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -139,7 +139,7 @@ func (w writer) Write(p []byte) (int, error) { w(p); return len(p), nil }
 // autoscaler switches the autoscaler on while five Pods run. It has no metrics here: what it writes is its maximum.
 func autoscaler(t *testing.T) {
 	upgrade(t, "--set", "replicaCount=5")
-	l, stop := startLoad(t), watch(t, ".spec.replicas")
+	l, stop := startLoad(t), watch(t, ".spec.replicas", "deployment", fullname)
 	upgrade(t, "--set", "autoscaling.enabled=true")
 	written := func(n string) {
 		eventually(t, time.Minute, "the autoscaler has written "+n, func() bool {

@@ -30,6 +30,8 @@ type Clients struct {
 	Number int
 	Send   string
 	Hold   time.Duration
+	// NeverRead clients take no answer, so that the service can't write any more once the buffers on the way are full.
+	NeverRead bool
 }
 
 // dialers is how many connect at the same time.
@@ -46,7 +48,7 @@ func (c Clients) Attack(ctx context.Context, dial func() (net.Conn, error), arri
 			defer once()
 			for ctx.Err() == nil {
 				// the next turn begins a whole time after this one, however this one ends
-				over := time.NewTimer(c.Hold)
+				over, cancel := context.WithTimeout(ctx, c.Hold)
 				turns <- struct{}{}
 				conn, err := dial()
 				<-turns
@@ -57,16 +59,22 @@ func (c Clients) Attack(ctx context.Context, dial func() (net.Conn, error), arri
 					saw(err.Error())
 				default:
 					_ = conn.SetWriteDeadline(time.Now().Add(c.Hold))
-					go func() { _, _ = io.WriteString(conn, c.Send) }()
+					sent := make(chan error, 1)
+					go func() {
+						_, err := io.WriteString(conn, c.Send)
+						sent <- err
+					}()
 					once()
-					saw(outcome(ctx, conn, c.Hold))
+					if c.NeverRead {
+						saw(untaken(over, sent))
+					} else {
+						saw(outcome(ctx, conn, c.Hold))
+					}
 					_ = conn.Close()
 				}
 				once()
-				select {
-				case <-over.C:
-				case <-ctx.Done():
-				}
+				<-over.Done()
+				cancel()
 			}
 		})
 	}
@@ -91,6 +99,24 @@ func outcome(ctx context.Context, conn net.Conn, hold time.Duration) string {
 	_, _ = io.Copy(io.Discard, answer.Body)
 	_, _ = io.Copy(io.Discard, from)
 	return strconv.Itoa(answer.StatusCode)
+}
+
+// untaken waits until the client had enough, or can't send any more as the service has ended the connection.
+func untaken(over context.Context, sent <-chan error) string {
+	select {
+	case err := <-sent:
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return Cut
+		}
+		<-over.Done()
+	case <-over.Done():
+	}
+	return Held
+}
+
+// Requests are that many requests, one after the other, each for the longest answer that there is.
+func Requests(n int) string {
+	return strings.Repeat("GET /openapi.json HTTP/1.1\r\nHost: token.example.com\r\n\r\n", n)
 }
 
 // The parts of requests that made the service hold the most.
