@@ -25,6 +25,7 @@ func TestNetworkPolicy(t *testing.T) {
 	all := []string{namespace, scraper, gateway, stranger}
 	for _, name := range all {
 		fresh(t, name)
+		run(t, "", "kubectl", "-n", name, "wait", "--for=create", "serviceaccount/default", "--timeout=60s") // no Pod before that
 		run(t, fmt.Sprintf(`
 apiVersion: v1
 kind: Pod
