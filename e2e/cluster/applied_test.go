@@ -44,7 +44,10 @@ func define(t *testing.T) {
 		}
 		t.Cleanup(func() { _, _ = try(context.Background(), "", "kubectl", "delete", "crd", name) })
 		run(t, "", "kubectl", "create", "-f", file)
-		run(t, "", "kubectl", "wait", "--for=condition=Established", "crd/"+name, "--timeout=60s")
+		eventually(t, time.Minute, name+" is served", func() bool { // at first it has no conditions, which kubectl wait takes for an error
+			_, err := try(t.Context(), "", "kubectl", "wait", "--for=condition=Established", "crd/"+name, "--timeout=10s")
+			return err == nil
+		})
 	}
 }
 
