@@ -25,6 +25,8 @@ func fresh(t *testing.T, name string) {
 	t.Helper()
 	run(t, "", "kubectl", "delete", "namespace", name, "--ignore-not-found", "--wait", "--timeout=120s")
 	t.Cleanup(func() {
+		// at once, so that nothing of the next test's host is led here while the namespace goes
+		_, _ = try(context.Background(), "", "kubectl", "-n", name, "delete", "ingress", "--all")
 		_, _ = try(context.Background(), "", "kubectl", "delete", "namespace", name, "--wait=false")
 	})
 	run(t, fmt.Sprintf(`{"apiVersion":"v1","kind":"Namespace","metadata":{"name":%q,"labels":{"pod-security.kubernetes.io/enforce":"restricted"}}}`, name), "kubectl", "apply", "-f", "-")

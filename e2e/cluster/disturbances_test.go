@@ -113,12 +113,13 @@ func brokenPolicy(t *testing.T) {
 	ready(t)
 }
 
-// watch collects the words that kubectl prints of an object at each change, until it is stopped.
-func watch(t *testing.T, path string, object ...string) (stop func() []string) {
+// watch collects the words that kubectl prints of objects, at first and at each change, until it is stopped.
+func watch(t *testing.T, path, kind string, which ...string) (stop func() []string) {
 	t.Helper()
 	var lines strings.Builder
 	var mutex sync.Mutex
-	cmd := exec.CommandContext(t.Context(), "kubectl", append([]string{"-n", namespace, "get", "--watch", "-o", "jsonpath={" + path + "}{\"\\n\"}"}, object...)...)
+	args := append([]string{"-n", namespace, "get", "--watch", "-o", "jsonpath={" + path + "}{\"\\n\"}", kind}, which...)
+	cmd := exec.CommandContext(t.Context(), "kubectl", args...)
 	cmd.Stdout = writer(func(p []byte) { mutex.Lock(); defer mutex.Unlock(); lines.Write(p) })
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -128,7 +129,11 @@ func watch(t *testing.T, path string, object ...string) (stop func() []string) {
 		_ = cmd.Wait()
 		mutex.Lock()
 		defer mutex.Unlock()
-		return strings.Fields(lines.String())
+		words := strings.Fields(lines.String())
+		if len(words) == 0 {
+			t.Errorf("nothing was seen: kubectl %s", strings.Join(args, " "))
+		}
+		return words
 	}
 }
 

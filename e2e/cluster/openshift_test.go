@@ -5,10 +5,14 @@ package cluster_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
+
+// refused is the answer to a Pod with a user or a group of its own.
+const refused = "user and group must be in the range of the namespace"
 
 // constraints are what OpenShift's "restricted-v2" does in a namespace: a Pod that names no user and group gets those of the
 // namespace's range, and one that names others is refused.
@@ -43,7 +47,7 @@ spec:
     resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]
   validations:
     - expression: "object.spec.?securityContext.?runAsUser.orValue(0) == %[2]d && object.spec.?securityContext.?fsGroup.orValue(0) == %[2]d"
-      message: "user and group must be in the range of the namespace"
+      message: "` + refused + `"
     - expression: "object.spec.containers.all(c, c.?securityContext.?runAsUser.orValue(%[2]d) == %[2]d)"
       message: "the containers' user must be in the range of the namespace"
 ---
@@ -64,6 +68,7 @@ func TestOpenShift(t *testing.T) {
 	rules := fmt.Sprintf(constraints, namespace, user)
 	t.Cleanup(func() { _, _ = try(context.Background(), rules, "kubectl", "delete", "-f", "-") })
 	run(t, rules, "kubectl", "apply", "-f", "-")
+	enforced(t, namespace, user)
 	run(t, secretYAML("credentials", "key-1", "secret-1"), "kubectl", "-n", namespace, "apply", "-f", "-")
 	install := func(more ...string) []string {
 		return append([]string{"-n", namespace, "upgrade", "--install", release, chart, "--timeout=60s"}, append(values("credentials.existingSecret=credentials", "ingress.enabled=false"), more...)...)
@@ -72,7 +77,7 @@ func TestOpenShift(t *testing.T) {
 	run(t, "", "helm", install()...)
 	eventually(t, time.Minute, "fixed users are refused", func() bool {
 		return strings.Contains(run(t, "", "kubectl", "-n", namespace, "get", "replicasets", "-o", "jsonpath={.items[*].status.conditions[*].message}"),
-			"user and group must be in the range of the namespace")
+			refused)
 	})
 
 	run(t, "", "helm", install("--wait", "--set", "global.compatibility.openshift.adaptSecurityContext=force")...)
@@ -91,4 +96,30 @@ func TestOpenShift(t *testing.T) {
 			t.Errorf("%s: %q %v", name, key, err)
 		}
 	}
+}
+
+// enforced waits until the API server uses new constraints, which takes it seconds: it refuses a Pod with a user of its own,
+// and gives one without a user the namespace's.
+func enforced(t *testing.T, namespace string, user int) {
+	t.Helper()
+	const pod = `
+apiVersion: v1
+kind: Pod
+metadata: {name: example}
+spec:
+  securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}%s}
+  containers:
+    - {name: example, image: example, securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}
+`
+	create := func(more string) string {
+		out, err := try(t.Context(), fmt.Sprintf(pod, more), "kubectl", "-n", namespace, "create", "--dry-run=server", "-o",
+			"jsonpath={.spec.securityContext.runAsUser}", "-f", "-")
+		if err != nil {
+			return fmt.Sprint(out, err)
+		}
+		return out
+	}
+	eventually(t, time.Minute, "the constraints are in force", func() bool {
+		return strings.Contains(create(", runAsUser: 65532, fsGroup: 65532"), refused) && create("") == strconv.Itoa(user)
+	})
 }

@@ -25,7 +25,7 @@ func TestScaling(t *testing.T) {
 	scaledTo(t, 2)
 	token(t, host, "key-1", "secret-1")
 
-	stop := watch(t, ".spec.replicas")
+	stop := watch(t, ".spec.replicas", "deployment", fullname)
 	l := startLoad(t)
 	peak, end := context.WithCancel(t.Context())
 	defer end()
