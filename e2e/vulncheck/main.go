@@ -107,6 +107,10 @@ func (c *checker) readDocument(file string) error {
 
 // makeDatabase writes the database of the module golang.org/x/vulndb as govulncheck reads it.
 func (c *checker) makeDatabase(directory string) error {
+	// go list does not say where a module is until it is downloaded
+	if _, err := c.output("", "mod", "download", "golang.org/x/vulndb"); err != nil {
+		return err
+	}
 	source, err := c.output("", "list", "-m", "-f", "{{.Dir}}", "golang.org/x/vulndb")
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ func TestMain(m *testing.M) {
 		binary, database = filepath.Join(directory, "vulncheck"), filepath.Join(directory, "db")
 		for _, command := range []string{
 			"go build -o " + binary + " .",
+			"go mod download golang.org/x/vulndb",
 			"go tool indexdb -out " + database + ` -vulns "$(go list -m -f {{.Dir}} golang.org/x/vulndb)/data/osv"`,
 		} {
 			if out, err := exec.Command("bash", "-c", command).CombinedOutput(); err != nil {
