@@ -121,6 +121,29 @@ func objects(t *testing.T, manifests []byte) []object {
 	}
 }
 
+// podTemplates are the pods of manifests, and those that its Deployments make, by kind and name.
+func podTemplates(t *testing.T, manifests []byte) map[string]corev1.PodTemplateSpec {
+	t.Helper()
+	all := map[string]corev1.PodTemplateSpec{}
+	for _, o := range objects(t, manifests) {
+		var pod corev1.PodTemplateSpec
+		var err error
+		switch o.Kind {
+		case "Pod":
+			err = json.Unmarshal(o.Spec, &pod.Spec)
+		case "Deployment":
+			err = json.Unmarshal(o.Spec, &struct{ Template *corev1.PodTemplateSpec }{&pod})
+		default:
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[o.Kind+" "+o.Metadata.Name] = pod
+	}
+	return all
+}
+
 // read decodes a YAML file.
 func read(t *testing.T, file string, into any) {
 	t.Helper()
@@ -260,31 +283,17 @@ func TestPodSecurity(t *testing.T) {
 		return result.ForbiddenDetail()
 	}
 	for name, manifests := range renderings(t) {
-		n := 0
-		for _, o := range objects(t, manifests) {
-			var pod corev1.PodTemplateSpec
-			var err error
-			switch o.Kind {
-			case "Pod":
-				err = json.Unmarshal(o.Spec, &pod.Spec)
-			case "Deployment":
-				err = json.Unmarshal(o.Spec, &struct{ Template *corev1.PodTemplateSpec }{&pod})
-			default:
-				continue
-			}
-			n++
-			if err != nil {
-				t.Fatal(err)
-			}
+		pods := podTemplates(t, manifests)
+		for of, pod := range pods {
 			if detail := refusals(&pod.ObjectMeta, &pod.Spec); detail != "" {
-				t.Errorf("%s: %s %s: %s", name, o.Kind, o.Metadata.Name, detail)
+				t.Errorf("%s: %s: %s", name, of, detail)
 			}
 			pod.Spec.HostNetwork = true
 			if refusals(&pod.ObjectMeta, &pod.Spec) == "" {
 				t.Error("a pod on the host's network is not refused")
 			}
 		}
-		if n == 0 {
+		if len(pods) == 0 {
 			t.Errorf("%s has no pods", name)
 		}
 	}

@@ -1,7 +1,6 @@
 package chart_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -190,25 +189,12 @@ func TestOpenShift(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v\n%s", err, errs)
 		}
-		n := 0
-		for _, o := range objects(t, []byte(out)) {
-			var pod corev1.PodTemplateSpec
-			switch o.Kind {
-			case "Pod":
-				err = json.Unmarshal(o.Spec, &pod.Spec)
-			case "Deployment":
-				err = json.Unmarshal(o.Spec, &struct{ Template *corev1.PodTemplateSpec }{&pod})
-			default:
-				continue
-			}
-			n++
-			if err != nil {
-				t.Fatal(err)
-			}
+		pods := podTemplates(t, []byte(out))
+		for _, pod := range pods {
 			all = append(all, restrictedV2(&pod.Spec)...)
 		}
-		if n != 2 {
-			t.Errorf("%d pods", n)
+		if len(pods) != 2 {
+			t.Errorf("%d pods", len(pods))
 		}
 		return all
 	}
